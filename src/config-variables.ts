@@ -1,0 +1,168 @@
+import { isIP } from "node:net";
+import { inspect } from "node:util";
+import { z } from "zod";
+import { keyWeakness } from "./model/key-strength.ts";
+import { type Secret, secret } from "./model/secret.ts";
+
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+
+/** How much is logged; everything of the level and above. */
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Encryption keys of 32 bytes by version: the highest encrypts, each decrypts its own. */
+export interface MasterKeyConfig {
+  readonly current: number;
+  readonly keys: ReadonlyMap<number, Uint8Array>;
+}
+
+/** Every variable of the service with its form and default; .env.example explains them. */
+const VARIABLES = z.object({
+  HOST: text(/^[\w.:-]{1,253}$/, "must be an address or a host name").default("127.0.0.1"),
+  PORT: wholeNumber(1, 65_535).default(5678),
+  DATABASE_URL: postgresUrl().optional(),
+  DATABASE_DIRECT_URL: postgresUrl().optional(),
+  DATABASE_OWNER_URL: postgresUrl().optional(),
+  DATABASE_POOL_MAX: wholeNumber(2, 500).default(20),
+  SIGNET_DATA_DIR: z.string().default(".signet"),
+  SIGNET_POSTGRES_PORT: wholeNumber(1, 65_535).optional(),
+  SIGNET_PUBLIC_URL: publicUrl().optional(),
+  SIGNET_OPERATOR_KEY: operatorKey().optional(),
+  SIGNET_MASTER_KEYS: masterKeys().optional(),
+  SIGNET_TLS_CERT_FILE: z.string().optional(),
+  SIGNET_TLS_KEY_FILE: z.string().optional(),
+  SIGNET_TRUSTED_PROXIES: addressRanges().default([]),
+  SIGNET_WORKERS: z.literal("1", "must be 1: more processes are not supported yet").default("1"),
+  SIGNET_PEERS: z.literal("", "must be empty: peers are not supported yet").default(""),
+  SMTP_URL: smtpUrl().optional(),
+  SMTP_FROM: text(/^[^\p{Cc}@]*[^\s@]@[^\s@][^\p{Cc}@]*$/u, "must be one mail sender").optional(),
+  LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(", ")}`).default("info"),
+});
+
+/** The variables as values, with defaults in place. */
+export type ConfigVariables = z.output<typeof VARIABLES>;
+
+/** Names of the variables that the service reads. */
+export const CONFIG_VARIABLES: readonly string[] = Object.keys(VARIABLES.shape);
+
+/** Reads each variable by itself; without `variables`, `malformed` says what is wrong. */
+export function readVariables(given: Readonly<Record<string, unknown>>): {
+  readonly variables: ConfigVariables | undefined;
+  readonly malformed: readonly string[];
+} {
+  const result = VARIABLES.safeParse(given);
+  const issues = result.error?.issues ?? [];
+  const malformed = issues.map(({ path, message }) => `${path.join()} ${message}`);
+  return { variables: result.data, malformed };
+}
+
+function text(pattern: RegExp, problem: string) {
+  return z.string().regex(pattern, problem);
+}
+
+/** Reads with a function that returns `undefined` for what it cannot read. */
+function parsed<T extends object | string>(
+  parse: (value: string) => T | undefined,
+  problem: string,
+) {
+  return z.string().transform((value, context): T => {
+    const result = parse(value);
+    if (result !== undefined) return result;
+    context.addIssue({ code: "custom", message: problem });
+    return z.NEVER;
+  });
+}
+
+function wholeNumber(min: number, max: number) {
+  const problem = `must be a whole number from ${min} to ${max}`;
+  const isRight = (value: string) => isWithin(value, min, max);
+  return z.string().refine(isRight, problem).transform(Number);
+}
+
+function isWithin(value: string, min: number, max: number): boolean {
+  return /^\d{1,9}$/.test(value) && Number(value) >= min && Number(value) <= max;
+}
+
+function postgresUrl() {
+  return secretUrl(["postgres:", "postgresql:"], "must be a postgres:// URL");
+}
+
+function smtpUrl() {
+  return secretUrl(["smtp:", "smtps:"], "must be an smtp:// or smtps:// URL with a host");
+}
+
+/** Such a URL holds a password. */
+function secretUrl(protocols: readonly string[], problem: string) {
+  return parsed((value): Secret | undefined => {
+    const protocol = URL.canParse(value) ? new URL(value).protocol : "";
+    return protocols.includes(protocol) ? secret(value) : undefined;
+  }, problem);
+}
+
+function publicUrl() {
+  return parsed((value) => {
+    const url = URL.canParse(value) ? new URL(value) : undefined;
+    const isBase = url && !url.username && !url.password && !/[?#]/.test(value);
+    const isWeb = url?.protocol === "https:" || url?.protocol === "http:";
+    return isBase && isWeb ? url.href.replace(/\/+$/, "") : undefined;
+  }, "must be an https:// or http:// URL without credentials, query or fragment");
+}
+
+function addressRanges() {
+  return parsed((value) => {
+    const ranges = value.split(",").map((range) => toAddressRange(range.trim()));
+    return ranges.every((range) => range !== undefined) ? ranges : undefined;
+  }, "must be addresses or CIDR ranges, separated by commas, and not the whole Internet");
+}
+
+/** Writes one address as a range too, so that readers meet a single form. */
+function toAddressRange(range: string): string | undefined {
+  const [address = "", prefix, ...rest] = range.split("/");
+  const bits = { 0: 0, 4: 32, 6: 128 }[isIP(address)] ?? 0;
+  const length = prefix ?? String(bits);
+  return rest.length === 0 && isWithin(length, 1, bits) ? `${address}/${length}` : undefined;
+}
+
+function operatorKey() {
+  return z.string().transform((value, context): Secret => {
+    const body = /^sgn_op_([\w-]{43})$/.exec(value)?.[1] ?? "";
+    const bytes = Buffer.from(body, "base64url");
+    const isCanonical = bytes.length === 32 && bytes.toString("base64url") === body;
+    const problem = isCanonical ? keyWeakness(bytes) : "must be sgn_op_ and 32 bytes in base64url";
+    if (problem) context.addIssue({ code: "custom", message: `${problem} (see .env.example)` });
+    return secret(value);
+  });
+}
+
+function masterKeys() {
+  return z.string().transform((value, context): MasterKeyConfig => {
+    const keys = new Map<number, Uint8Array>();
+    for (const entry of value.split(",")) {
+      const problem = addMasterKey(keys, entry.trim());
+      if (problem) context.addIssue({ code: "custom", message: problem });
+    }
+    return unprintable({ current: Math.max(...keys.keys()), keys });
+  });
+}
+
+/** Adds the key of `version:base64` and returns `undefined`, or returns what is wrong with it. */
+function addMasterKey(keys: Map<number, Uint8Array>, entry: string): string | undefined {
+  const [, digits, base64 = ""] = /^([1-9]\d{0,2}):([\w+/-]*={0,2})$/.exec(entry) ?? [];
+  if (!digits) return "must be <version>:<base64 of 32 bytes>, separated by commas";
+  const version = Number(digits);
+  const key = Buffer.from(base64, "base64");
+  if (version > 255) return `has version ${version}; the highest is 255`;
+  if (keys.has(version)) return `has version ${version} twice`;
+  if (key.length !== 32) return `version ${version} has ${key.length} bytes instead of 32`;
+  const weakness = keyWeakness(key);
+  if (weakness) return `version ${version} ${weakness} (see .env.example)`;
+  keys.set(version, key);
+  return undefined;
+}
+
+/** Keeps key bytes out of logs and error reports. */
+function unprintable<T extends object>(value: T): T {
+  const hidden = { value: () => "[secret]", enumerable: false };
+  return Object.freeze(
+    Object.defineProperties(value, { toJSON: hidden, [inspect.custom]: hidden }),
+  );
+}

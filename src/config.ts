@@ -1,0 +1,153 @@
+import {
+  CONFIG_VARIABLES,
+  type ConfigVariables,
+  type LogLevel,
+  type MasterKeyConfig,
+  readVariables,
+} from "./config-variables.ts";
+import type { Secret } from "./model/secret.ts";
+
+/** What a running Signet was told, checked as a whole. */
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  /** Base of every Site's issuer, without a trailing slash. */
+  readonly publicUrl: string;
+  readonly dataDir: string;
+  /** The PostgreSQL to use; absent: Signet runs one of its own in `dataDir`. */
+  readonly database: DatabaseConfig | undefined;
+  readonly databasePoolMax: number;
+  /** Port of the embedded PostgreSQL; absent: any free one, kept from start to start. */
+  readonly embeddedPostgresPort: number | undefined;
+  /** Present whenever `database` is; else made at the first start and kept in `dataDir`. */
+  readonly operatorKey: Secret | undefined;
+  /** Present whenever `database` is; else made at the first start and kept in `dataDir`. */
+  readonly masterKeys: MasterKeyConfig | undefined;
+  readonly tls: TlsConfig | undefined;
+  /** Addresses and CIDR ranges whose forwarded headers are believed. */
+  readonly trustedProxies: readonly string[];
+  /** Absent: mails are printed. */
+  readonly smtpUrl: Secret | undefined;
+  /** Sender of a Site that has none of its own. */
+  readonly mailFrom: string;
+  readonly logLevel: LogLevel;
+  readonly workers: number;
+  /** What is allowed but unwise; to be logged at start. */
+  readonly warnings: readonly string[];
+}
+
+/** URLs of three roles of one database; see docs/architecture.md. */
+export interface DatabaseConfig {
+  readonly url: Secret;
+  /** For LISTEN and jobs, past a connection pooler. */
+  readonly directUrl: Secret;
+  /** Absent: Signet does not migrate at start. */
+  readonly ownerUrl: Secret | undefined;
+}
+
+/** Files of a certificate chain and its private key, in PEM. */
+export interface TlsConfig {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/** The configuration cannot be used; the message names every variable at fault. */
+export class ConfigError extends Error {
+  constructor(problems: readonly string[]) {
+    super(`invalid configuration:\n  ${problems.join("\n  ")}`);
+    this.name = "ConfigError";
+  }
+}
+
+/** They configure the command line, often in the same shell or `.env` file. */
+const COMMAND_LINE_VARIABLES: readonly string[] = ["SIGNET_URL", "SIGNET_KEY"];
+
+/**
+ * Reads the configuration from environment variables; an empty variable counts as absent.
+ *
+ * No message holds a variable's value, since it may be a secret.
+ *
+ * @throws {ConfigError} naming every variable that is missing, malformed or unknown.
+ */
+export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value));
+  const { variables, malformed } = readVariables(given);
+  const problems = [...malformed, ...missing(given), ...unknown(given)];
+  if (!variables || problems.length > 0) throw new ConfigError(problems);
+  return toConfig(variables);
+}
+
+function toConfig(variables: ConfigVariables): Config {
+  const { SIGNET_TLS_CERT_FILE: certFile, SIGNET_TLS_KEY_FILE: keyFile } = variables;
+  const tls = certFile && keyFile ? Object.freeze({ certFile, keyFile }) : undefined;
+  const localUrl = `${tls ? "https" : "http"}://localhost:${variables.PORT}`;
+  return Object.freeze({
+    host: variables.HOST,
+    port: variables.PORT,
+    publicUrl: variables.SIGNET_PUBLIC_URL ?? localUrl,
+    dataDir: variables.SIGNET_DATA_DIR,
+    database: toDatabaseConfig(variables),
+    databasePoolMax: variables.DATABASE_POOL_MAX,
+    embeddedPostgresPort: variables.SIGNET_POSTGRES_PORT,
+    operatorKey: variables.SIGNET_OPERATOR_KEY,
+    masterKeys: variables.SIGNET_MASTER_KEYS,
+    tls,
+    trustedProxies: Object.freeze(variables.SIGNET_TRUSTED_PROXIES),
+    smtpUrl: variables.SMTP_URL,
+    mailFrom: variables.SMTP_FROM ?? "Signet <signet@localhost>",
+    logLevel: variables.LOG_LEVEL,
+    workers: Number(variables.SIGNET_WORKERS),
+    warnings: Object.freeze(warnings(variables)),
+  });
+}
+
+function toDatabaseConfig(variables: ConfigVariables): DatabaseConfig | undefined {
+  const url = variables.DATABASE_URL;
+  if (!url) return undefined;
+  const directUrl = variables.DATABASE_DIRECT_URL ?? url;
+  return Object.freeze({ url, directUrl, ownerUrl: variables.DATABASE_OWNER_URL });
+}
+
+/** Variables that other variables call for. */
+const COMPANIONS: readonly (readonly [given: string, needed: string])[] = [
+  ["DATABASE_URL", "SIGNET_OPERATOR_KEY"],
+  ["DATABASE_URL", "SIGNET_MASTER_KEYS"],
+  ["DATABASE_DIRECT_URL", "DATABASE_URL"],
+  ["DATABASE_OWNER_URL", "DATABASE_URL"],
+  ["SIGNET_TLS_CERT_FILE", "SIGNET_TLS_KEY_FILE"],
+  ["SIGNET_TLS_KEY_FILE", "SIGNET_TLS_CERT_FILE"],
+  ["SMTP_URL", "SMTP_FROM"],
+];
+
+function missing(env: Readonly<Record<string, unknown>>): string[] {
+  return COMPANIONS.filter(([given, needed]) => given in env && !(needed in env)).map(
+    ([given, needed]) => `${needed} is required with ${given}`,
+  );
+}
+
+/** A misspelt name must not silently leave a default in place. */
+function unknown(env: Readonly<Record<string, unknown>>): string[] {
+  const known = [...CONFIG_VARIABLES, ...COMMAND_LINE_VARIABLES];
+  return Object.keys(env)
+    .filter((name) => name.startsWith("SIGNET_") && !known.includes(name))
+    .map((name) => `${name} is not a variable of Signet`);
+}
+
+function warnings(variables: ConfigVariables): string[] {
+  const url = variables.SIGNET_PUBLIC_URL && new URL(variables.SIGNET_PUBLIC_URL);
+  const found: string[] = [];
+  if (url && url.protocol === "http:" && !isLoopback(url.hostname)) {
+    found.push("SIGNET_PUBLIC_URL should be an https:// URL: signing keys are fetched from it");
+  }
+  if (variables.DATABASE_URL && !url) {
+    found.push("SIGNET_PUBLIC_URL is not set: tokens name localhost as their issuer");
+  }
+  if (variables.DATABASE_URL && !variables.SMTP_URL) {
+    found.push("SMTP_URL is not set: mails are printed instead of sent");
+  }
+  return found;
+}
+
+function isLoopback(hostname: string): boolean {
+  return /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+}

@@ -1,0 +1,133 @@
+import type { SessionId, UserId } from "../model/id.ts";
+import { signJws, verifyJws } from "./jws.ts";
+import type { SigningKey, VerificationKey } from "./signing-key.ts";
+
+/** What an access token says. Its times are whole seconds. */
+export interface AccessTokenClaims {
+  /** The Site, as `{public URL}/sites/{id}`: claim `iss`. */
+  readonly issuer: string;
+  /** Whom the token is for, at least one: claim `aud`. */
+  readonly audiences: readonly string[];
+  readonly userId: UserId;
+  readonly sessionId: SessionId;
+  /** The Generation of the User; a token of an older one is void. */
+  readonly generation: number;
+  readonly roles: readonly string[];
+  /** When the User last proved who they are. */
+  readonly authTime: Date;
+  /** How they proved it (RFC 8176), such as `pwd` and `otp`: claim `amr`. */
+  readonly authMethods: readonly string[];
+  /** The token's own id: claim `jti`. */
+  readonly tokenId: string;
+  readonly issueTime: Date;
+  readonly expireTime: Date;
+}
+
+/** What a token must match. */
+export interface AccessTokenRules {
+  readonly issuer: string;
+  /** The token must be for one of them. */
+  readonly audiences: readonly string[];
+  readonly now: Date;
+  /** Finds a key of the issuer by its id; it must know no key of another Site. */
+  findKey(kid: string): VerificationKey | undefined;
+}
+
+/** What came of a check. `expired` is said only of a token that was right before. */
+export type AccessTokenResult =
+  | { readonly valid: true; readonly claims: AccessTokenClaims }
+  | { readonly valid: false; readonly reason: "expired" | "invalid" };
+
+const TOLERANCE_MS = 30_000;
+const INVALID = { valid: false, reason: "invalid" } as const;
+const EXPIRED = { valid: false, reason: "expired" } as const;
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Signs an access token (RFC 9068): a JWT of type `at+jwt`, at most 4 KiB. */
+export function signAccessToken(key: SigningKey, claims: AccessTokenClaims): string {
+  const [audience, ...others] = claims.audiences;
+  return signJws(key, {
+    iss: claims.issuer,
+    aud: others.length === 0 ? audience : claims.audiences,
+    sub: claims.userId,
+    sid: claims.sessionId,
+    gen: claims.generation,
+    roles: claims.roles,
+    auth_time: toSeconds(claims.authTime),
+    amr: claims.authMethods,
+    jti: claims.tokenId,
+    iat: toSeconds(claims.issueTime),
+    exp: toSeconds(claims.expireTime),
+  });
+}
+
+/**
+ * Checks type, signature, issuer, audience and times of an access token, and that every claim
+ * is there. Clocks may differ by 30 seconds.
+ *
+ * It does not know of revocations: the caller checks Session and Generation.
+ */
+export function verifyAccessToken(token: string, rules: AccessTokenRules): AccessTokenResult {
+  const payload = verifyJws(token, rules.findKey);
+  const claims = payload && readClaims(payload);
+  if (!claims || claims.issuer !== rules.issuer) return INVALID;
+  if (!claims.audiences.some((audience) => rules.audiences.includes(audience))) return INVALID;
+  const now = rules.now.getTime();
+  if (startMs(claims, payload.nbf) > now + TOLERANCE_MS) return INVALID;
+  if (now >= claims.expireTime.getTime() + TOLERANCE_MS) return EXPIRED;
+  return { valid: true, claims };
+}
+
+/** Reads the claims; undefined if one is missing, malformed or of another type. */
+function readClaims(payload: Readonly<Record<string, unknown>>): AccessTokenClaims | undefined {
+  const { iss, aud, sub, sid, gen, roles, auth_time, amr, jti, iat, exp } = payload;
+  const audiences = typeof aud === "string" ? [aud] : aud;
+  if (!isText(iss) || !isTexts(audiences) || !isText(jti)) return undefined;
+  if (!isUuid<UserId>(sub) || !isUuid<SessionId>(sid)) return undefined;
+  if (!isCount(gen) || !isTexts(roles) || !isTexts(amr)) return undefined;
+  if (!isCount(auth_time) || !isCount(iat) || !isCount(exp)) return undefined;
+  return {
+    issuer: iss,
+    audiences,
+    userId: sub,
+    sessionId: sid,
+    generation: gen,
+    roles,
+    authTime: fromSeconds(auth_time),
+    authMethods: amr,
+    tokenId: jti,
+    issueTime: fromSeconds(iat),
+    expireTime: fromSeconds(exp),
+  };
+}
+
+/** A token begins when it is issued or, should another program have said so, later (`nbf`). */
+function startMs(claims: AccessTokenClaims, notBefore: unknown): number {
+  const issueMs = claims.issueTime.getTime();
+  if (notBefore === undefined) return issueMs;
+  return isCount(notBefore) ? Math.max(issueMs, notBefore * 1_000) : Number.POSITIVE_INFINITY;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every(isText);
+}
+
+function isUuid<T extends string>(value: unknown): value is T {
+  return typeof value === "string" && UUID.test(value);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function toSeconds(time: Date): number {
+  return Math.floor(time.getTime() / 1_000);
+}
+
+function fromSeconds(seconds: number): Date {
+  return new Date(seconds * 1_000);
+}

@@ -1,0 +1,132 @@
+import { Failure } from "../model/failure.ts";
+import type { SiteId } from "../model/id.ts";
+import { LIMITS } from "../model/limits.ts";
+import { createFairLine, type Waiting } from "./fair-line.ts";
+
+/** Who wants a hash, and how long they can wait for it. */
+export interface HashCaller {
+  readonly siteId: SiteId;
+  /** Aborted when the caller has gone: their entry is dropped before it is hashed. */
+  readonly signal?: AbortSignal | undefined;
+  /** What is left of the caller's deadline. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Counts since the start, and the queue as it is now. */
+export interface HashQueueStats {
+  readonly running: number;
+  readonly waiting: number;
+  readonly completedTotal: number;
+  /** Refused with `overloaded`. */
+  readonly shedTotal: number;
+  /** Left before their turn. */
+  readonly droppedTotal: number;
+  /** Running average of one hash. */
+  readonly hashMs: number;
+}
+
+/** The line in front of argon2. */
+export interface HashQueue {
+  /**
+   * Runs `hash` when its turn comes, and answers with its result.
+   *
+   * @throws {Failure} `overloaded`, with a delay, if the wait would be too long.
+   * @throws the signal's reason, if the caller has gone.
+   */
+  run<T>(caller: HashCaller, hash: () => Promise<T>): Promise<T>;
+  stats(): HashQueueStats;
+}
+
+/** How many hash at once, and how long an entry may wait for its turn. */
+export interface HashQueueOptions {
+  /** At most half the threads of libuv (four by default): files and DNS use them too. */
+  readonly concurrency: number;
+  readonly waitMsMax?: number;
+}
+
+const RETRY_MS_MIN = 100;
+
+/** Estimates err: with a line of 0.8 of the bound, few are let in and refused 500 ms later. */
+const LINE_SHARE = 0.8;
+
+/** argon2id with the parameters of this service takes about as long; soon measured. */
+const FIRST_ESTIMATE_MS = 25;
+const NEWEST_WEIGHT = 0.1;
+
+/**
+ * Creates the line in front of argon2: bounded by time, and fair between Sites.
+ *
+ * Sites take turns. The line holds what can begin well within `waitMsMax` (500 ms) at the
+ * measured pace; beyond that, the newest entry of the Site with most entries is refused at once, so
+ * that a flood on one Site sheds its own logins and leaves the others alone.
+ */
+export function createHashQueue(options: HashQueueOptions): HashQueue {
+  const { concurrency, waitMsMax = LIMITS.hashWaitMsMax } = options;
+  const line = createFairLine();
+  const counts = { running: 0, completedTotal: 0, shedTotal: 0, droppedTotal: 0 };
+  let hashMs = FIRST_ESTIMATE_MS;
+
+  /** Returns how long an entry waits that has so many others before it. */
+  const waitMs = (ahead: number) => ((ahead + 1) * hashMs) / concurrency;
+
+  function shed(entry: Waiting | undefined): void {
+    counts.shedTotal++;
+    const retryDelayMs = Math.ceil(Math.max(RETRY_MS_MIN, waitMs(line.length())));
+    entry?.leave(new Failure("overloaded", {}, { retryDelayMs }));
+  }
+
+  function drop(entry: Waiting, reason: unknown): void {
+    if (!line.remove(entry)) return;
+    counts.droppedTotal++;
+    entry.leave(reason);
+  }
+
+  function expire(entry: Waiting): void {
+    if (line.remove(entry)) shed(entry);
+  }
+
+  /** Waits for a turn; a timer holds the bound even where the estimate was too low. */
+  async function waitForTurn({ siteId, signal, timeoutMs }: HashCaller): Promise<void> {
+    const boundMs = Math.min(waitMsMax, (timeoutMs ?? Number.POSITIVE_INFINITY) - hashMs);
+    const lineMsMax = LINE_SHARE * waitMsMax;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const entry: Waiting = { siteId, start: resolve, leave: reject };
+    const onAbort = () => drop(entry, signal?.reason);
+    const timer = setTimeout(expire, boundMs, entry);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    line.add(entry);
+    if (waitMs(line.countAhead(entry)) > Math.min(boundMs, lineMsMax)) expire(entry);
+    else if (waitMs(line.length() - 1) > lineMsMax) shed(line.removeNewestOfLongest(siteId));
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** Hands the place to the next in line, if there is one. */
+  function finish(beginMs: number): void {
+    counts.completedTotal++;
+    hashMs += NEWEST_WEIGHT * (performance.now() - beginMs - hashMs);
+    const next = line.next();
+    if (next) next.start();
+    else counts.running--;
+  }
+
+  return {
+    async run(caller, hash) {
+      caller.signal?.throwIfAborted();
+      if (counts.running < concurrency) counts.running++;
+      else await waitForTurn(caller);
+      const beginMs = performance.now();
+      try {
+        return await hash();
+      } finally {
+        finish(beginMs);
+      }
+    },
+
+    stats: () => ({ ...counts, waiting: line.length(), hashMs }),
+  };
+}

@@ -1,0 +1,148 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
+import {
+  checkEpoch,
+  followChanges,
+  type LogRow,
+  type LogStep,
+  trimOutbox,
+} from "../store/changes.ts";
+import type { Database } from "../store/database.ts";
+import type { Queryable } from "../store/sql.ts";
+
+/** What one step of the reader brings to those who listen. */
+export interface ReaderStep {
+  readonly epoch: number;
+  /** Whether history may have been taken back since the last step. */
+  readonly epochChanged: boolean;
+  readonly rows: readonly LogRow[];
+}
+
+/** The one reader of a process: it follows the log for every stream, cache and webhook. */
+export interface ChangeReader {
+  /** Calls `listener` with each step that brings something; it must not throw or wait. */
+  onStep(listener: (step: ReaderStep) => void): void;
+  /** Makes the next step happen now. Calls while a step is under way become one. */
+  wake(): void;
+  /** The epoch in force, as of the last step. */
+  epoch(): number;
+  /**
+   * Tells whether everything that was committed more than a second ago has been read: the last
+   * step that saw the whole log began less than 750 ms ago.
+   */
+  isFresh(): boolean;
+  /** Begins to read at the head of the log; resolves with the first step. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const ROWS_PER_STEP = 1_000;
+const BUSY_POLL_MS = 25;
+const IDLE_POLL_MS = 250;
+/** How long after the last change polls are quick. */
+const BUSY_MS = 1_000;
+/** Another process numbers changes just now; they are there in a moment. */
+const CONTENDED_POLL_MS = 2;
+const FRESH_MS = 750;
+const EPOCH_CHECK_MS = 5_000;
+const TRIM_MS = 60_000;
+const OUTAGE_POLL_MS = 500;
+
+/** Creates the reader. Polling is the truth; wake-ups only make it quick. */
+export function createChangeReader({
+  db,
+  log,
+}: {
+  readonly db: Database;
+  readonly log: Logger;
+}): ChangeReader {
+  const across: Queryable = { query: (statement) => db.validation.acrossSites(statement) };
+  const listeners: ((step: ReaderStep) => void)[] = [];
+  const stopping = new AbortController();
+  const state = { epoch: 0, pos: 0, away: false };
+  const times = { fresh: Number.NEGATIVE_INFINITY, change: 0, epochCheck: 0, trim: 0 };
+  let woken = false;
+  let interrupt: AbortController | undefined;
+  let running: Promise<void> = Promise.resolve();
+
+  /** Takes one step; returns how long to wait before the next. */
+  async function step(): Promise<number> {
+    const beginMs = performance.now();
+    if (beginMs - times.epochCheck > EPOCH_CHECK_MS) await check(beginMs);
+    const found = await followChanges(across, state.pos, ROWS_PER_STEP);
+    deliver(found);
+    const last = found.rows.at(-1);
+    const full = found.rows.length === ROWS_PER_STEP;
+    state.pos = full && last ? last.pos : found.head;
+    if (found.sequenced >= 0 && !full) times.fresh = beginMs;
+    if (found.rows.length > 0) times.change = beginMs;
+    if (full) return 0;
+    if (found.sequenced < 0) return CONTENDED_POLL_MS;
+    return beginMs - times.change < BUSY_MS ? BUSY_POLL_MS : IDLE_POLL_MS;
+  }
+
+  function deliver(found: LogStep): void {
+    const epochChanged = state.epoch !== found.epoch;
+    state.epoch = found.epoch;
+    if (!epochChanged && found.rows.length === 0) return;
+    for (const listener of listeners) listener({ epoch: found.epoch, epochChanged, rows: found.rows });
+  }
+
+  async function check(nowMs: number): Promise<void> {
+    await checkEpoch(across);
+    times.epochCheck = nowMs;
+    if (nowMs - times.trim < TRIM_MS) return;
+    await trimOutbox(across);
+    times.trim = nowMs;
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      woken = false;
+      const waitMs = await step().then(onBack, onAway);
+      if (waitMs > 0 && !woken) await pause(waitMs);
+    }
+  }
+
+  function onBack(waitMs: number): number {
+    if (state.away) log.info({}, "change reader is back");
+    state.away = false;
+    return waitMs;
+  }
+
+  function onAway(error: unknown): number {
+    if (!state.away) log.warn({ err: error }, "change reader cannot reach the database");
+    state.away = true;
+    times.epochCheck = Number.NEGATIVE_INFINITY; // It may be another database that returns.
+    return OUTAGE_POLL_MS;
+  }
+
+  async function pause(waitMs: number): Promise<void> {
+    interrupt = new AbortController();
+    await sleep(waitMs, undefined, { signal: interrupt.signal }).catch(() => undefined);
+    interrupt = undefined;
+  }
+
+  const wake = () => {
+    woken = true;
+    interrupt?.abort();
+  };
+
+  return {
+    onStep: (listener) => void listeners.push(listener),
+    wake,
+    epoch: () => state.epoch,
+    isFresh: () => performance.now() - times.fresh < FRESH_MS,
+    async start() {
+      times.epochCheck = times.trim = performance.now();
+      state.epoch = await checkEpoch(across);
+      state.pos = (await followChanges(across, Number.MAX_SAFE_INTEGER, 1)).head;
+      running = run();
+    },
+    async stop() {
+      stopping.abort();
+      wake();
+      await running;
+    },
+  };
+}

@@ -1,0 +1,27 @@
+import type { CursorBox } from "../crypto/cursor-box.ts";
+import type { Envelope } from "../crypto/envelope.ts";
+import type { PasswordHasher } from "../crypto/password-hash.ts";
+import type { Clock } from "../model/clock.ts";
+import type { User } from "../model/user.ts";
+import type { Database } from "../store/database.ts";
+import type { KnownSites } from "./known-sites.ts";
+import type { LiveState } from "./live-state.ts";
+
+/** What the rules work with; main.ts builds it once. */
+export interface Deps {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly hasher: PasswordHasher;
+  readonly envelope: Envelope;
+  readonly cursors: CursorBox;
+  /** SHA-256 of the operator key; see `crypto/site-secret`. */
+  readonly operatorKeyHash: Buffer;
+  /** Encodes what is published of a User; the bytes are opaque below `rpc/`. */
+  readonly encodeUser: (user: User) => Uint8Array;
+  /** Where Signet is reached, without a slash at the end; issuers begin with it. */
+  readonly publicUrl: string;
+  readonly sites: KnownSites;
+  readonly live: LiveState;
+  /** Wakes the readers of all processes after a commit that changed something. */
+  readonly wakeReaders: () => void;
+}

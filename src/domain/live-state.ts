@@ -1,0 +1,111 @@
+import type { ApiKeyId, SessionId, SiteId, UserId } from "../model/id.ts";
+import type { LogRow } from "../store/changes.ts";
+import { liveRevocations, type RevocationNotice } from "../store/revocations.ts";
+import type { Queryable } from "../store/sql.ts";
+
+/** What this process knows of Sessions, generations, keys and Sites that have ended. */
+export interface LiveState {
+  /** Whether what it knows is less than a second old; if not, ask the database. */
+  isFresh(): boolean;
+  isTokenRevoked(token: {
+    readonly siteId: SiteId;
+    readonly userId: UserId;
+    readonly sessionId: SessionId;
+    readonly generation: number;
+  }): boolean;
+  isKeyRevoked(siteId: SiteId, keyId: ApiKeyId): boolean;
+  /** Calls `listener` once when the key or its Site ends; returns how to stop. */
+  onKeyRevoked(siteId: SiteId, keyId: ApiKeyId, listener: () => void): () => void;
+}
+
+/** A {@link LiveState} and what feeds it. */
+export interface LiveStateFeed extends LiveState {
+  /** Loads what was revoked before this process began to read the log. */
+  load(db: Queryable): Promise<void>;
+  apply(rows: readonly LogRow[]): void;
+}
+
+const SWEEP_MS = 60_000;
+
+/**
+ * Creates the view of revocations: sets that only grow, in which order does not matter, and
+ * from which entries go when no token can outlive them.
+ *
+ * Start the reader first and load then: what is revoked in between comes by both ways.
+ */
+export function createLiveState(isFresh: () => boolean): LiveStateFeed {
+  const ended = new Map<string, number>();
+  const generations = new Map<UserId, { readonly generation: number; readonly untilMs: number }>();
+  const listeners = new Map<string, Set<() => void>>();
+  let sweptMs = 0;
+
+  function note(siteId: SiteId, notice: RevocationNotice): void {
+    const untilMs = notice.expireTime.getTime();
+    if (notice.kind === "generation_raised") {
+      const known = generations.get(notice.subjectId);
+      if (known && known.generation >= notice.generation) return;
+      generations.set(notice.subjectId, { generation: notice.generation, untilMs });
+      return;
+    }
+    const key = endedKey(siteId, notice.subjectId);
+    ended.set(key, untilMs);
+    for (const listener of listeners.get(key) ?? []) listener();
+    listeners.delete(key);
+  }
+
+  function sweep(nowMs: number): void {
+    if (nowMs - sweptMs < SWEEP_MS) return;
+    sweptMs = nowMs;
+    for (const [key, untilMs] of ended) if (untilMs < nowMs) ended.delete(key);
+    for (const [id, { untilMs }] of generations) if (untilMs < nowMs) generations.delete(id);
+  }
+
+  const isEnded = (siteId: SiteId, subject: SessionId | ApiKeyId | SiteId) =>
+    ended.has(endedKey(siteId, subject));
+
+  return {
+    isFresh,
+    isTokenRevoked: ({ siteId, userId, sessionId, generation }) =>
+      isEnded(siteId, sessionId) ||
+      isEnded(siteId, siteId) ||
+      (generations.get(userId)?.generation ?? 0) > generation,
+    isKeyRevoked: (siteId, keyId) => isEnded(siteId, keyId) || isEnded(siteId, siteId),
+    onKeyRevoked(siteId, keyId, listener) {
+      const keys = [endedKey(siteId, keyId), endedKey(siteId, siteId)];
+      for (const key of keys) addTo(listeners, key, listener);
+      return () => {
+        for (const key of keys) removeFrom(listeners, key, listener);
+      };
+    },
+    async load(db) {
+      for (const { siteId, notice } of await liveRevocations(db)) note(siteId, notice);
+    },
+    apply(rows) {
+      for (const row of rows) {
+        if (row.type === "notice" && "expireTime" in row.notice && isRevocation(row.notice)) {
+          note(row.siteId, row.notice);
+        }
+      }
+      sweep(Date.now());
+    },
+  };
+}
+
+function isRevocation(notice: { readonly kind: string }): notice is RevocationNotice {
+  return notice.kind !== "site_changed" && notice.kind !== "signing_keys_changed";
+}
+
+function endedKey(siteId: SiteId, subject: string): string {
+  return `${siteId}/${subject}`;
+}
+
+function addTo<T>(sets: Map<string, Set<T>>, key: string, value: T): void {
+  const set = sets.get(key) ?? new Set();
+  sets.set(key, set.add(value));
+}
+
+function removeFrom<T>(sets: Map<string, Set<T>>, key: string, value: T): void {
+  const set = sets.get(key);
+  set?.delete(value);
+  if (set?.size === 0) sets.delete(key);
+}

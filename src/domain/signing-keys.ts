@@ -1,0 +1,29 @@
+import type { Envelope, SealScope } from "../crypto/envelope.ts";
+import { exportPrivateKey, generateSigningKey, toPublicJwk } from "../crypto/signing-key.ts";
+import { newId, type SigningKeyId, type SiteId } from "../model/id.ts";
+import type { JsonObject } from "../model/json.ts";
+import type { SigningAlgorithm } from "../model/site.ts";
+import type { SigningKeyState, StoredSigningKey } from "../store/signing-keys.ts";
+
+/** Makes the key pair of a Site, its private half sealed, ready to be stored. */
+export async function makeSigningKey(
+  envelope: Envelope,
+  siteId: SiteId,
+  algorithm: SigningAlgorithm,
+  state: SigningKeyState,
+): Promise<StoredSigningKey> {
+  const id = newId<SigningKeyId>();
+  const key = await generateSigningKey(id, algorithm);
+  return {
+    id,
+    algorithm,
+    publicJwk: toPublicJwk(key) as JsonObject,
+    privateSealed: envelope.seal(signingKeyScope(siteId, id), exportPrivateKey(key)),
+    state,
+  };
+}
+
+/** Returns what a sealed private key is bound to: its row, and no other. */
+export function signingKeyScope(siteId: SiteId, id: SigningKeyId): SealScope {
+  return { purpose: "signing_key", siteId, context: [siteId, id] };
+}

@@ -1,0 +1,108 @@
+import { randomUUID } from "node:crypto";
+import {
+  type AccessTokenClaims,
+  signAccessToken,
+  verifyAccessToken,
+} from "../crypto/access-token.ts";
+import type { SiteId } from "../model/id.ts";
+import type { Secret } from "../model/secret.ts";
+import { secret } from "../model/secret.ts";
+import type { Session } from "../model/session.ts";
+import { issuerOf } from "../model/site.ts";
+import type { User } from "../model/user.ts";
+import { isSessionAlive } from "../store/sessions.ts";
+import type { Deps } from "./deps.ts";
+import type { KnownSite } from "./known-sites.ts";
+
+/** An access token and when it expires. */
+export interface AccessToken {
+  readonly text: Secret;
+  readonly expireTime: Date;
+}
+
+/** What came of a check. `expired` and `revoked` are said only of tokens that were right. */
+export type TokenCheck =
+  | { readonly valid: true; readonly siteId: SiteId; readonly claims: AccessTokenClaims }
+  | { readonly valid: false; readonly reason: "malformed" | "expired" | "audience" | "revoked" };
+
+/** Makes an access token of a Session; it never outlives the Session. */
+export function mintAccessToken(
+  deps: Deps,
+  known: KnownSite,
+  session: Session,
+  user: User,
+  generation: number,
+): AccessToken {
+  const issueTime = deps.clock.now();
+  const lifetimeMs = known.site.lifetimes.accessTokenSeconds * 1_000;
+  const endMs = Math.min(issueTime.getTime() + lifetimeMs, session.absoluteExpireTime.getTime());
+  const expireTime = new Date(Math.floor(endMs / 1_000) * 1_000);
+  const text = signAccessToken(known.signingKey, {
+    issuer: issuerOf(deps.publicUrl, session.siteId),
+    audiences: session.audiences,
+    userId: session.userId,
+    sessionId: session.id,
+    generation,
+    roles: user.roles,
+    authTime: session.authTime,
+    authMethods: session.amr,
+    tokenId: randomUUID(),
+    issueTime,
+    expireTime,
+  });
+  return { text: secret(text), expireTime };
+}
+
+/**
+ * Returns the audiences of a Session's tokens: those asked for, or the Site's default, and
+ * Signet itself, whose issuer is always among them.
+ */
+export function audiencesOf(
+  deps: Deps,
+  { site }: KnownSite,
+  requested: readonly string[],
+): string[] {
+  const issuer = issuerOf(deps.publicUrl, site.id);
+  const wanted = requested.length > 0 ? requested : [site.defaultAudience || issuer];
+  return [...new Set([...wanted, issuer])];
+}
+
+/**
+ * Checks an access token of the Site: form, signature, issuer, times, audience, revocation.
+ *
+ * In the common case this takes no database: revocations have come by the log. Only while the
+ * reader of this process lags is the Session looked up.
+ */
+export async function checkToken(
+  deps: Deps,
+  siteId: SiteId,
+  token: string,
+  audience: string,
+): Promise<TokenCheck> {
+  const known = await deps.sites.get(siteId);
+  const issuer = issuerOf(deps.publicUrl, siteId);
+  const now = deps.clock.now();
+  const wanted = audience || known.site.defaultAudience || issuer;
+  const result = verifyAccessToken(token, { issuer, now, findKey: known.findKey });
+  if (!result.valid) {
+    return { valid: false, reason: result.reason === "expired" ? "expired" : "malformed" };
+  }
+  const { claims } = result;
+  if (!claims.audiences.includes(wanted)) return { valid: false, reason: "audience" };
+  if (await isRevoked(deps, siteId, claims, now)) return { valid: false, reason: "revoked" };
+  return { valid: true, siteId, claims };
+}
+
+async function isRevoked(
+  deps: Deps,
+  siteId: SiteId,
+  claims: AccessTokenClaims,
+  now: Date,
+): Promise<boolean> {
+  const { userId, sessionId, generation } = claims;
+  if (deps.live.isTokenRevoked({ siteId, userId, sessionId, generation })) return true;
+  if (deps.live.isFresh()) return false;
+  return !(await deps.db.validation.inSite(siteId, (tx) =>
+    isSessionAlive(tx, siteId, sessionId, generation, now),
+  ));
+}

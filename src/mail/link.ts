@@ -1,0 +1,12 @@
+import type { Secret } from "../model/secret.ts";
+import type { HttpUrl } from "../model/url.ts";
+
+/**
+ * Builds the link of a mail: a URL stored with the Site, and the one-time token as its
+ * parameter `token`. Nothing of a request goes into it, so no caller can lead a User astray.
+ */
+export function oneTimeLink(pageUrl: HttpUrl, token: Secret): string {
+  const url = new URL(pageUrl);
+  url.searchParams.set("token", token.reveal());
+  return url.href;
+}

@@ -1,0 +1,61 @@
+import type { ApiKeyId, SessionId, SigningKeyId, SiteId, UserId } from "./id.ts";
+
+/** What happened to a User. */
+export type UserChangeKind =
+  | "user_created"
+  | "user_updated"
+  | "user_email_verified"
+  | "user_email_changed"
+  | "user_password_changed"
+  | "user_mfa_changed"
+  | "user_roles_changed"
+  | "user_disabled"
+  | "user_enabled"
+  | "user_invitation_accepted"
+  | "user_deleted";
+
+/** What a transaction puts into the log besides changes of Users. */
+export type Notice =
+  | { readonly kind: "session_ended"; readonly subjectId: SessionId; readonly expireTime: Date }
+  | {
+      readonly kind: "generation_raised";
+      readonly subjectId: UserId;
+      readonly generation: number;
+      readonly expireTime: Date;
+    }
+  | { readonly kind: "api_key_revoked"; readonly subjectId: ApiKeyId; readonly expireTime: Date }
+  | {
+      readonly kind: "signing_key_withdrawn";
+      readonly subjectId: SigningKeyId;
+      readonly expireTime: Date;
+    }
+  | { readonly kind: "site_closed"; readonly subjectId: SiteId; readonly expireTime: Date }
+  | { readonly kind: "site_changed"; readonly subjectId: SiteId }
+  | { readonly kind: "signing_keys_changed"; readonly subjectId: SiteId };
+
+/** A committed change of a User, as the log holds it. */
+export interface UserChange {
+  /** The number within the Site, without gaps. */
+  readonly position: number;
+  readonly siteId: SiteId;
+  readonly kind: UserChangeKind;
+  /** What else the same change did to the User. */
+  readonly furtherKinds: readonly UserChangeKind[];
+  readonly userId: UserId;
+  readonly version: number;
+  /** The encoded state; absent when personal data was erased after a later deletion. */
+  readonly body: Uint8Array | undefined;
+  /** Whether it came with many others, as in an import. */
+  readonly bulk: boolean;
+  readonly commitTime: Date;
+}
+
+/** Where a Site's log stands. */
+export interface SiteHead {
+  /** Changes when history may have been taken back, as by a restored backup. */
+  readonly epoch: number;
+  /** The position of the last change; 0: none yet. */
+  readonly position: number;
+  /** The position of the oldest change that is kept; `position + 1` if none is. */
+  readonly oldestPosition: number;
+}

@@ -1,0 +1,54 @@
+import { randomBytes } from "node:crypto";
+import { invalidField } from "./failure.ts";
+
+declare const brand: unique symbol;
+
+/** A UUID of one kind of object, so that a User's id is never taken for a Site's. */
+type Id<Kind extends string> = string & { readonly [brand]: Kind };
+
+export type SiteId = Id<"Site">;
+export type UserId = Id<"User">;
+export type SessionId = Id<"Session">;
+export type ApiKeyId = Id<"ApiKey">;
+export type SigningKeyId = Id<"SigningKey">;
+
+/** Any branded id; the type parameter of {@link newId} and {@link parseId}. */
+export type AnyId = SiteId | UserId | SessionId | ApiKeyId | SigningKeyId;
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Makes a UUIDv7 (RFC 9562 §5.7): ids sort by creation time, to the millisecond. */
+export function newId<T extends AnyId>(now: Date = new Date()): T {
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(now.getTime(), 0, 6);
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x70, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  return idFromBytes<T>(bytes);
+}
+
+/**
+ * Reads an id in the canonical lower-case form; upper case is accepted and folded.
+ *
+ * @throws {Failure} `invalid_field`, naming `field`.
+ */
+export function parseId<T extends AnyId>(text: string, field: string): T {
+  const id = text.toLowerCase();
+  if (!UUID.test(id)) throw invalidField(field, text === "" ? "is required" : "must be a UUID");
+  return id as T;
+}
+
+/** Reads an id that may be left out: the empty string means absent. */
+export function parseOptionalId<T extends AnyId>(text: string, field: string): T | undefined {
+  return text === "" ? undefined : parseId<T>(text, field);
+}
+
+/** Returns the 16 bytes of an id. */
+export function idToBytes(id: AnyId): Buffer {
+  return Buffer.from(id.replaceAll("-", ""), "hex");
+}
+
+/** Returns the id of exactly 16 bytes. */
+export function idFromBytes<T extends AnyId>(bytes: Uint8Array): T {
+  const hex = Buffer.from(bytes).toString("hex");
+  return [8, 12, 16, 20, 32].map((end, n, ends) => hex.slice(ends[n - 1] ?? 0, end)).join("-") as T;
+}

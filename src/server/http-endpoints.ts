@@ -1,0 +1,149 @@
+import { createHash } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
+import type { Log } from "./log.ts";
+import type { Exchange } from "./rpc-handler.ts";
+
+/** What an endpoint sees of a request; endpoints take no body. */
+export interface EndpointRequest {
+  /** The values of the `{name}` segments of the endpoint's path, decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly headers: IncomingHttpHeaders;
+  readonly clientAddress: string;
+}
+
+/** What an endpoint answers. */
+export interface EndpointAnswer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Text is sent as it is, anything else as JSON. */
+  readonly body: unknown;
+}
+
+/**
+ * A resource that is no RPC, answered for GET and HEAD. To add one, write a factory that returns
+ * it and name it in `server.ts`.
+ */
+export interface Endpoint {
+  /** Such as `/sites/{id}/keys`; a `{name}` stands for one whole segment. */
+  readonly path: string;
+  readonly answer: (request: EndpointRequest) => EndpointAnswer | Promise<EndpointAnswer>;
+}
+
+/** Returns what answers every request that is not an RPC; it never fails. */
+export function createEndpointHandler(
+  endpoints: readonly Endpoint[],
+  log: Log,
+): (exchange: Exchange) => Promise<void> {
+  const routes = endpoints.map((endpoint) => ({ endpoint, segments: endpoint.path.split("/") }));
+
+  function find(path: string) {
+    const parts = path.split("/");
+    for (const { endpoint, segments } of routes) {
+      const params = matchSegments(segments, parts);
+      if (params !== undefined) return { endpoint, params };
+    }
+    return undefined;
+  }
+
+  return async (exchange) => {
+    const { request, target, clientAddress } = exchange;
+    const found = find(target.path);
+    if (found === undefined) return send(exchange, unknownPath(request.headers));
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return send(exchange, refusal(405, "method_not_allowed", { allow: "GET, HEAD" }));
+    }
+    try {
+      const { headers } = request;
+      const { endpoint, params } = found;
+      send(exchange, await endpoint.answer({ params, headers, clientAddress }));
+    } catch (err) {
+      log.error({ err, endpoint: found.endpoint.path }, "endpoint failed");
+      send(exchange, refusal(500, "internal"));
+    }
+  };
+}
+
+/** Builds the JSON answer to a request that is refused. */
+export function refusal(
+  status: number,
+  error: string,
+  headers: Readonly<Record<string, string>> = {},
+): EndpointAnswer {
+  return { status, headers: { "cache-control": "no-store", ...headers }, body: { error } };
+}
+
+/** Sends an answer with an entity tag, or 304 to a client that has the same already. */
+export function send({ request, response }: Exchange, answer: EndpointAnswer): void {
+  if (response.headersSent || response.destroyed) return;
+  const isText = typeof answer.body === "string";
+  const body = Buffer.from(isText ? String(answer.body) : JSON.stringify(answer.body));
+  const headers: Record<string, string> = {
+    "content-type": isText ? "text/plain; charset=utf-8" : "application/json",
+    "x-content-type-options": "nosniff",
+    ...answer.headers,
+  };
+  // A body that nobody reads would be taken for the next request on this socket.
+  if (!("stream" in request) && mayHaveBody(request.headers)) headers.connection = "close";
+  if (answer.status === 200 && headers["cache-control"] !== "no-store") {
+    const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`;
+    headers.etag = etag;
+    if (matchesTag(request.headers["if-none-match"], etag)) {
+      response.writeHead(304, headers);
+      response.end();
+      return;
+    }
+  }
+  headers["content-length"] = String(body.length);
+  response.writeHead(answer.status, headers);
+  if (request.method === "HEAD") response.end();
+  else response.end(body);
+}
+
+function mayHaveBody(headers: IncomingHttpHeaders): boolean {
+  const length = headers["content-length"] ?? "0";
+  return length !== "0" || headers["transfer-encoding"] !== undefined;
+}
+
+/** RFC 9110 §13.1.2: a list of tags, compared weakly, or any. */
+function matchesTag(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  return header.split(",").some((tag) => ["*", etag].includes(tag.trim().replace(/^W\//, "")));
+}
+
+/** A gRPC client wants to hear UNIMPLEMENTED in its own words. */
+function unknownPath(headers: IncomingHttpHeaders): EndpointAnswer {
+  const type = headers["content-type"] ?? "";
+  if (!type.startsWith("application/grpc")) return refusal(404, "not_found");
+  const grpcHeaders = {
+    "content-type": type,
+    "grpc-status": "12",
+    "grpc-message": "unknown method",
+  };
+  return { status: 200, headers: { "cache-control": "no-store", ...grpcHeaders }, body: "" };
+}
+
+function matchSegments(
+  segments: readonly string[],
+  parts: readonly string[],
+): Record<string, string> | undefined {
+  if (segments.length !== parts.length) return undefined;
+  const params: Record<string, string> = {};
+  for (const [n, segment] of segments.entries()) {
+    const part = parts[n] ?? "";
+    const name = /^\{(\w+)\}$/.exec(segment)?.[1];
+    if (name === undefined && segment !== part) return undefined;
+    if (name === undefined) continue;
+    const value = decode(part);
+    if (value === undefined || value === "") return undefined;
+    params[name] = value;
+  }
+  return params;
+}
+
+function decode(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,54 @@
+import type { AddressResolver } from "./address.ts";
+import type { NodeResponse } from "./answer-writer.ts";
+import type { EdgeLimits } from "./edge-limits.ts";
+import { refusal, send } from "./http-endpoints.ts";
+import type { Log } from "./log.ts";
+import { type NodeRequest, parseTarget } from "./request-target.ts";
+import type { Exchange, RpcHandler } from "./rpc-handler.ts";
+
+/** What {@link createRequestHandler} needs. */
+export interface RequestHandlerOptions {
+  readonly limits: Pick<EdgeLimits, "headerBytesMax">;
+  readonly rpc: RpcHandler;
+  readonly endpoints: (exchange: Exchange) => Promise<void>;
+  readonly addresses: AddressResolver;
+  readonly log: Log;
+}
+
+/** Returns what answers every request of either protocol; nothing a client sends makes it throw. */
+export function createRequestHandler(
+  options: RequestHandlerOptions,
+): (request: NodeRequest, response: NodeResponse) => void {
+  const { rpc, endpoints, addresses, limits, log } = options;
+
+  async function answer(request: NodeRequest, response: NodeResponse): Promise<void> {
+    const clientAddress = addresses.clientAddress(request.socket.remoteAddress, request.headers);
+    const target = parseTarget(request);
+    const refused = { request, response, clientAddress, target: { url: "", path: "" } };
+    if (target === undefined) return send(refused, refusal(400, "malformed_request_target"));
+    if (hasLargeHeaders(request)) return send(refused, refusal(431, "headers_too_large"));
+    const exchange = { request, response, target, clientAddress };
+    await (rpc.has(target.path) ? rpc.handle(exchange) : endpoints(exchange));
+  }
+
+  /**
+   * HTTP/1.1 is held to the limit by Node's parser, but an HTTP/2 client only once it has
+   * acknowledged our settings, which a hostile one never does.
+   */
+  function hasLargeHeaders(request: NodeRequest): boolean {
+    if (!("stream" in request)) return false;
+    let bytes = 0;
+    for (const text of request.rawHeaders) bytes += text.length;
+    return bytes > limits.headerBytesMax;
+  }
+
+  return (request, response) => {
+    // Without a listener, an error of a client that left would end the process.
+    request.on("error", () => undefined);
+    response.on("error", () => undefined);
+    answer(request, response).catch((err: unknown) => {
+      log.error({ err }, "request failed");
+      response.destroy();
+    });
+  };
+}

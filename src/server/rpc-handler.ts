@@ -1,0 +1,174 @@
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  createConnectRouter,
+  createContextKey,
+  createContextValues,
+  type Interceptor,
+} from "@connectrpc/connect";
+import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
+import { Failure } from "../model/failure.ts";
+import { clientAddressKey } from "../rpc/client-address.ts";
+import { isGone, type NodeResponse, writeAnswer } from "./answer-writer.ts";
+import { boundDeadline } from "./call-deadline.ts";
+import type { EdgeLimits } from "./edge-limits.ts";
+import { endWithSignal } from "./end-with-signal.ts";
+import { leaveUnread } from "./leave-unread.ts";
+import type { Log } from "./log.ts";
+import { MESSAGE_COMPRESSIONS } from "./message-compression.ts";
+import type { OpenCalls } from "./open-calls.ts";
+import { awaitRequest } from "./request-arrival.ts";
+import { readBody } from "./request-body.ts";
+import type { NodeRequest, RequestTarget } from "./request-target.ts";
+
+/** What {@link createRpcHandler} needs. */
+export interface RpcHandlerOptions {
+  readonly routes: (router: ConnectRouter) => void;
+  readonly interceptors: readonly Interceptor[];
+  readonly calls: OpenCalls;
+  readonly limits: EdgeLimits;
+  readonly refusal: (failure: Failure) => ConnectError;
+  readonly log: Log;
+}
+
+/** Answers the RPCs of all services over Connect, gRPC and gRPC-Web. */
+export interface RpcHandler {
+  /** Tells whether a path is that of an RPC. */
+  has(path: string): boolean;
+  /** Answers one call; never fails. */
+  handle(exchange: Exchange): Promise<void>;
+}
+
+/** One request, its response, and what is known of both. */
+export interface Exchange {
+  readonly request: NodeRequest;
+  readonly response: NodeResponse;
+  readonly target: RequestTarget;
+  readonly clientAddress: string;
+}
+
+/** Why a call is refused before its body is read; the gate throws it in the call's protocol. */
+const refusalKey = createContextKey<ConnectError | undefined>(undefined);
+
+/**
+ * Makes the handler.
+ *
+ * It stands in for Connect's own Node adapter, which dies of a malformed authority, waits for ever
+ * for a body and for a reader, destroys a request whose answer is still to be written, and
+ * takes half a message for a whole one.
+ */
+export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
+  const { limits, log } = options;
+  const router = createConnectRouter({
+    interceptors: [...options.interceptors, endWithSignal],
+    acceptCompression: MESSAGE_COMPRESSIONS,
+    readMaxBytes: limits.messageBytesMax,
+    writeMaxBytes: limits.answerBytesMax,
+    requestGate: ({ values }) => {
+      const refused = values.get(refusalKey);
+      if (refused !== undefined) throw refused;
+    },
+  });
+  options.routes(router);
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+
+  async function handle(exchange: Exchange): Promise<void> {
+    const handler = handlers.get(exchange.target.path);
+    if (handler === undefined) return;
+    const call = openCall(options, handler, exchange);
+    const { request, response } = exchange;
+    const leave = (): void => call.controller.abort(clientLeft());
+    response.once("close", leave);
+    if (isGone(response)) leave();
+    try {
+      const incoming = await universalRequest(limits, handler, exchange, call);
+      if (isGone(response)) return;
+      const answer = await handler(incoming);
+      await writeAnswer(answer, response, limits.answerStallMsMax);
+      leaveUnread(request, limits.lingerMsMax);
+    } catch (error) {
+      call.controller.abort(clientLeft());
+      log.debug({ method: handler.requestPath, err: error }, "call was not answered");
+      destroy(response);
+    } finally {
+      call.release();
+    }
+  }
+
+  return { has: (path) => handlers.has(path), handle };
+}
+
+/** A call that was taken on, or refused and only to be answered. */
+interface Admission {
+  readonly controller: AbortController;
+  readonly release: () => void;
+  readonly refused: ConnectError | undefined;
+}
+
+/** Takes a call on, or notes why not. */
+function openCall(
+  { calls, refusal }: RpcHandlerOptions,
+  handler: UniversalHandler,
+  { clientAddress }: Exchange,
+): Admission {
+  try {
+    const call = calls.open(clientAddress, handler.method.methodKind);
+    return { ...call, refused: undefined };
+  } catch (failure) {
+    const refused = refusal(asFailure(failure));
+    return { controller: new AbortController(), release: () => undefined, refused };
+  }
+}
+
+/** Waits for the request and presents it as Connect wants it. */
+async function universalRequest(
+  limits: EdgeLimits,
+  handler: UniversalHandler,
+  { request, target, clientAddress }: Exchange,
+  call: Admission,
+): Promise<UniversalServerRequest> {
+  const kind = handler.method.methodKind;
+  const { messageBytesMax } = limits;
+  const contentType = request.headers["content-type"] ?? "";
+  const body = readBody(request, kind, limits);
+  const arrived =
+    call.refused === undefined
+      ? await awaitRequest(body, { kind, contentType, messageBytesMax })
+      : body;
+  const header = toHeaders(request);
+  boundDeadline(header, kind, limits);
+  return {
+    httpVersion: request.httpVersion,
+    method: request.method ?? "",
+    url: target.url,
+    header,
+    body: arrived,
+    signal: call.controller.signal,
+    contextValues: createContextValues()
+      .set(clientAddressKey, clientAddress)
+      .set(refusalKey, call.refused),
+  };
+}
+
+function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  throw error;
+}
+
+function toHeaders(request: NodeRequest): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (name.startsWith(":") || value === undefined) continue;
+    for (const one of Array.isArray(value) ? value : [value]) headers.append(name, one);
+  }
+  return headers;
+}
+
+function clientLeft(): ConnectError {
+  return new ConnectError("the client has left", Code.Canceled);
+}
+
+function destroy(response: NodeResponse): void {
+  (response.stream ?? response).destroy();
+}

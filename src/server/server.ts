@@ -1,0 +1,127 @@
+import type { AddressInfo } from "node:net";
+import { Code, ConnectError, type ConnectRouter, type Interceptor } from "@connectrpc/connect";
+import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
+import * as v1alpha from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
+import { Health } from "../../gen/health/v1/health_pb.ts";
+import type { Failure } from "../model/failure.ts";
+import { createAddressResolver } from "./address.ts";
+import { createDescriptorIndex, type DescriptorIndex } from "./descriptor-index.ts";
+import { EDGE_LIMITS, type EdgeLimits } from "./edge-limits.ts";
+import { healthService } from "./health.ts";
+import { createEndpointHandler } from "./http-endpoints.ts";
+import { type FindJwks, jwksEndpoint } from "./jwks-endpoint.ts";
+import { createListener, type TlsIdentity } from "./listener.ts";
+import type { Log } from "./log.ts";
+import { createOpenCalls } from "./open-calls.ts";
+import { livenessEndpoint, readinessEndpoint } from "./probe-endpoints.ts";
+import type { Readiness } from "./readiness.ts";
+import { reflectionServices } from "./reflection.ts";
+import { createRequestHandler } from "./request-handler.ts";
+import { createRpcHandler } from "./rpc-handler.ts";
+import { createDrain } from "./shutdown.ts";
+
+/** Where and how a server listens. */
+export interface ServerConfig {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly tls?: TlsIdentity | undefined;
+  /** Addresses and CIDR blocks whose `x-forwarded-for` is believed; none by default. */
+  readonly trustedProxies?: readonly string[];
+  /** What differs from {@link EDGE_LIMITS}. */
+  readonly limits?: Partial<EdgeLimits>;
+}
+
+/** What {@link createServer} needs. */
+export interface ServerOptions {
+  readonly config: ServerConfig;
+  /** Registers the services; health and reflection are added. */
+  readonly routes: (router: ConnectRouter) => void;
+  /** The outermost comes first. */
+  readonly interceptors: readonly Interceptor[];
+  readonly readiness: Readiness;
+  readonly jwks: FindJwks;
+  readonly log: Log;
+  /** Translates a refusal of the server itself, such as `overloaded`, for the wire. */
+  readonly refusal?: (failure: Failure) => ConnectError;
+}
+
+/** The service on its port. */
+export interface Server {
+  /** @throws {Error} with Node's `code`, such as `EADDRINUSE`. */
+  listen(): Promise<AddressInfo>;
+  /** Where it listens. @throws {Error} before `listen` has returned. */
+  readonly address: AddressInfo;
+  /** Brings the server to rest; calls under way have `graceMs` (default 10 s). */
+  drain(graceMs?: number): Promise<void>;
+}
+
+/**
+ * Makes a server that answers every protocol on one port; it listens only when told to.
+ *
+ * @throws {TypeError} if a trusted proxy is not an address or CIDR block.
+ */
+export function createServer(options: ServerOptions): Server {
+  const { config, readiness, log, refusal = plainRefusal } = options;
+  const limits: EdgeLimits = { ...EDGE_LIMITS, ...config.limits };
+  const addresses = createAddressResolver(config.trustedProxies ?? []);
+  const calls = createOpenCalls(limits, refusal);
+  const routes = withStandardServices(options, limits);
+  const { interceptors } = options;
+  const rpc = createRpcHandler({ routes, interceptors, calls, limits, refusal, log });
+  const endpoints = createEndpointHandler(
+    [livenessEndpoint(), readinessEndpoint(readiness), jwksEndpoint(options.jwks)],
+    log,
+  );
+  const handle = createRequestHandler({ rpc, endpoints, addresses, limits, log });
+  const { host, port, tls } = config;
+  const handlers = { http1: handle, http2: handle };
+  const listener = createListener({ host, port, tls, handlers, addresses, limits, log });
+  let address: AddressInfo | undefined;
+
+  return {
+    async listen() {
+      address = await listener.listen();
+      return address;
+    },
+    get address() {
+      if (address === undefined) throw new Error("the server does not listen yet");
+      return address;
+    },
+    drain: createDrain({ readiness, calls, listener, log }),
+  };
+}
+
+/** Adds `grpc.health.v1` and `grpc.reflection`, which describe themselves as well. */
+function withStandardServices(
+  { routes, readiness }: ServerOptions,
+  limits: EdgeLimits,
+): (router: ConnectRouter) => void {
+  return (router) => {
+    let known: DescriptorIndex | undefined;
+    // Asked for by the first call only, when everything is registered.
+    const index = (): DescriptorIndex => {
+      known ??= createDescriptorIndex(new Set(router.handlers.map((handler) => handler.service)));
+      return known;
+    };
+    const reflection = reflectionServices({
+      index,
+      streamsMax: limits.reflectionStreamsMax,
+      requestsPerStreamMax: limits.reflectionRequestsPerStreamMax,
+    });
+    const health = healthService({
+      readiness,
+      serviceNames: () => index().serviceNames,
+      watchesMax: limits.healthWatchesMax,
+    });
+    routes(router);
+    router.service(Health, health);
+    router.service(ServerReflection, reflection.v1);
+    router.service(v1alpha.ServerReflection, reflection.v1alpha);
+  };
+}
+
+function plainRefusal(failure: Failure): ConnectError {
+  const code = failure.reason === "shutting_down" ? Code.Unavailable : Code.ResourceExhausted;
+  return new ConnectError(failure.message, code);
+}

@@ -1,0 +1,164 @@
+import type { Notice, SiteHead, UserChange, UserChangeKind } from "../model/change.ts";
+import type { SiteId, UserId } from "../model/id.ts";
+import { fragment, type Queryable, sql } from "./sql.ts";
+
+/** The channel on which processes wake each other's readers after a commit. */
+export const CHANGE_CHANNEL = "signet_changes";
+
+/** What goes into the outbox with a change of a User. */
+export interface UserChangeRecord {
+  readonly kind: UserChangeKind;
+  readonly furtherKinds: readonly UserChangeKind[];
+  /** The published state, encoded by `rpc/`; opaque here. */
+  readonly body: Uint8Array;
+  readonly bulk: boolean;
+}
+
+/** A row of the log: a change of a User, or a notice to processes and verifiers. */
+export type LogRow =
+  | ({ readonly type: "user_change"; readonly pos: number } & UserChange)
+  | {
+      readonly type: "notice";
+      readonly pos: number;
+      readonly siteId: SiteId;
+      readonly commitTime: Date;
+      readonly notice: Notice;
+    };
+
+/** What one step of the reader finds. */
+export interface LogStep {
+  /** Changes numbered by this step; -1 while another process numbers them. */
+  readonly sequenced: number;
+  readonly epoch: number;
+  /** The last position of the log over all Sites. */
+  readonly head: number;
+  readonly rows: readonly LogRow[];
+}
+
+interface StepRow {
+  readonly sequenced: number;
+  readonly epoch: number;
+  readonly head: number;
+  readonly pos: number | null;
+}
+
+interface ChangeRow {
+  readonly pos: number;
+  readonly site_id: SiteId;
+  readonly position: number | null;
+  readonly kind: UserChangeKind | Notice["kind"];
+  readonly further_kinds: UserChangeKind[];
+  readonly user_id: UserId | null;
+  readonly version: number | null;
+  readonly subject_id: string | null;
+  readonly generation: number | null;
+  readonly expire_time: Date | null;
+  readonly body: Buffer | null;
+  readonly bulk: boolean;
+  readonly commit_time: Date;
+}
+
+const COLUMNS = fragment`
+  pos, site_id, position, kind, further_kinds, user_id, version, subject_id, generation,
+  expire_time, body, bulk, commit_time`;
+
+/** Sequences what has become visible and returns at most `limit` rows after `after`. */
+export async function followChanges(db: Queryable, after: number, limit: number): Promise<LogStep> {
+  const { rows } = await db.query<StepRow & ChangeRow>(sql`
+    select sequenced, epoch, head, ${COLUMNS} from signet.follow_changes(${after}, ${limit})`);
+  const [first] = rows;
+  if (!first) throw new Error("follow_changes returned no row");
+  const { sequenced, epoch, head } = first;
+  return {
+    sequenced,
+    epoch,
+    head,
+    rows: rows.filter((row) => row.pos !== null).map(toLogRow),
+  };
+}
+
+/** Takes a new epoch if this is another copy of the database; returns the one in force. */
+export async function checkEpoch(db: Queryable): Promise<number> {
+  const { rows } = await db.query<{ epoch: number }>(sql`select signet.check_epoch() as epoch`);
+  return rows[0]?.epoch ?? 1;
+}
+
+/** Deletes what the sequencer has numbered and will never look at again. */
+export async function trimOutbox(db: Queryable): Promise<void> {
+  await db.query(sql`select signet.trim_change_outbox()`);
+}
+
+/** Numbers what has become visible, so that a head that is read next includes it. */
+export async function sequenceChanges(db: Queryable): Promise<void> {
+  await db.query(sql`select sequenced from signet.follow_changes(9007199254740991, 1)`);
+}
+
+/** Returns where the Site's log stands. */
+export async function findSiteHead(db: Queryable, siteId: SiteId): Promise<SiteHead> {
+  const { rows } = await db.query<{ epoch: number; position: number; oldest: number | null }>(sql`
+    select s.epoch, coalesce(h.position, 0) as position,
+           (select min(c.position) from signet.changes c
+             where c.site_id = ${siteId} and c.position is not null) as oldest
+      from signet.change_state s
+      left join signet.site_heads h on h.site_id = ${siteId}`);
+  const { epoch = 1, position = 0, oldest = null } = rows[0] ?? {};
+  return { epoch, position, oldestPosition: oldest ?? position + 1 };
+}
+
+/** Returns the Site's changes of Users after `after`, in order, at most `limit`. */
+export async function listUserChanges(
+  db: Queryable,
+  siteId: SiteId,
+  page: { readonly after: number; readonly limit: number },
+): Promise<UserChange[]> {
+  const { rows } = await db.query<ChangeRow>(sql`
+    select ${COLUMNS} from signet.changes
+     where site_id = ${siteId} and position > ${page.after}
+     order by position
+     limit ${page.limit}`);
+  return rows.map(toLogRow).filter((row) => row.type === "user_change");
+}
+
+/** Puts a notice into the outbox: something other than a User has changed or ended. */
+export async function appendNotice(
+  db: Queryable,
+  siteId: SiteId,
+  notice: Notice,
+  now: Date,
+): Promise<void> {
+  await db.query(sql`
+    insert into signet.change_outbox
+           (site_id, kind, subject_id, generation, expire_time, commit_time)
+    values (${siteId}, ${notice.kind}, ${notice.subjectId},
+            ${"generation" in notice ? notice.generation : null},
+            ${"expireTime" in notice ? notice.expireTime : null}, ${now})`);
+}
+
+function toLogRow(row: ChangeRow): LogRow {
+  const { pos, site_id: siteId, commit_time: commitTime } = row;
+  if (row.user_id === null || row.version === null || row.position === null) {
+    return { type: "notice", pos, siteId, commitTime, notice: toNotice(row) };
+  }
+  return {
+    type: "user_change",
+    pos,
+    siteId,
+    position: row.position,
+    kind: row.kind as UserChangeKind, // Rows with a User hold these kinds alone.
+    furtherKinds: row.further_kinds,
+    userId: row.user_id,
+    version: row.version,
+    body: row.body ?? undefined,
+    bulk: row.bulk,
+    commitTime,
+  };
+}
+
+function toNotice(row: ChangeRow): Notice {
+  return {
+    kind: row.kind,
+    subjectId: row.subject_id,
+    generation: row.generation ?? 0,
+    expireTime: row.expire_time ?? new Date(0),
+  } as Notice; // Written by appendNotice alone.
+}

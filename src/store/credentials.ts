@@ -1,0 +1,107 @@
+import type { SiteId, UserId } from "../model/id.ts";
+import { type Queryable, sql } from "./sql.ts";
+
+/** A stored password: the PHC string, and the version of the pepper that went in. */
+export interface StoredPassword {
+  readonly phc: string;
+  readonly pepperVersion: number;
+}
+
+/** What a User signs in with. */
+export interface Credentials {
+  /** Absent: the User has no password. */
+  readonly password: StoredPassword | undefined;
+  readonly generation: number;
+}
+
+interface CredentialsRow {
+  readonly password_hash: string | null;
+  readonly pepper_version: number | null;
+  readonly generation: number;
+}
+
+/** Inserts what a new User signs in with. */
+export async function insertCredentials(
+  db: Queryable,
+  siteId: SiteId,
+  userId: UserId,
+  password: StoredPassword | undefined,
+): Promise<void> {
+  await db.query(sql`
+    insert into signet.credentials (site_id, user_id, password_hash, pepper_version)
+    values (${siteId}, ${userId}, ${password?.phc ?? null}, ${password?.pepperVersion ?? null})`);
+}
+
+/** Finds what a User signs in with. */
+export async function findCredentials(
+  db: Queryable,
+  siteId: SiteId,
+  userId: UserId,
+): Promise<Credentials | undefined> {
+  const { rows } = await db.query<CredentialsRow>(sql`
+    select password_hash, pepper_version, generation
+      from signet.credentials
+     where site_id = ${siteId} and user_id = ${userId}`);
+  const [row] = rows;
+  if (!row) return undefined;
+  const password =
+    row.password_hash === null || row.pepper_version === null
+      ? undefined
+      : { phc: row.password_hash, pepperVersion: row.pepper_version };
+  return { password, generation: row.generation };
+}
+
+/** Sets the password of a User, or takes it away. */
+export async function updatePassword(
+  db: Queryable,
+  siteId: SiteId,
+  userId: UserId,
+  password: StoredPassword | undefined,
+): Promise<void> {
+  await db.query(sql`
+    update signet.credentials
+       set password_hash = ${password?.phc ?? null},
+           pepper_version = ${password?.pepperVersion ?? null}
+     where site_id = ${siteId} and user_id = ${userId}`);
+}
+
+/**
+ * Notes a login that succeeded. Returns false if the generation has risen since the password
+ * was checked: whatever voids Sessions raises it under the same row lock.
+ */
+export async function recordLogin(
+  db: Queryable,
+  siteId: SiteId,
+  userId: UserId,
+  generation: number,
+  now: Date,
+): Promise<boolean> {
+  const { rowCount } = await db.query(sql`
+    update signet.credentials
+       set last_login_time = ${now}, failed_logins = 0, lock_expire_time = null
+     where site_id = ${siteId} and user_id = ${userId} and generation = ${generation}`);
+  return rowCount === 1;
+}
+
+/** Raises the User's generation, which voids all its tokens; returns the new one. */
+export async function raiseGeneration(
+  db: Queryable,
+  siteId: SiteId,
+  userId: UserId,
+): Promise<number> {
+  const { rows } = await db.query<{ generation: number }>(sql`
+    update signet.credentials set generation = generation + 1
+     where site_id = ${siteId} and user_id = ${userId}
+    returning generation`);
+  return rows[0]?.generation ?? 1;
+}
+
+/** Removes what a deleted User signed in with. */
+export async function deleteCredentials(
+  db: Queryable,
+  siteId: SiteId,
+  userId: UserId,
+): Promise<void> {
+  await db.query(sql`
+    delete from signet.credentials where site_id = ${siteId} and user_id = ${userId}`);
+}

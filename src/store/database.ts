@@ -1,0 +1,132 @@
+import { Pool, type QueryConfig, type QueryResult, type QueryResultRow } from "pg";
+import type { Logger } from "pino";
+import type { SiteId } from "../model/id.ts";
+import { LIMITS } from "../model/limits.ts";
+import { createListener, type Listener, type ListenerHandlers } from "./listener.ts";
+import { createNotifier } from "./notifier.ts";
+import type { Queryable } from "./sql.ts";
+import { inSiteTransaction, runStatement, type TransactionOptions } from "./transaction.ts";
+
+/** Where the database is, and how much of it one process may take. */
+export interface DatabaseOptions {
+  /** The application role's; may lead through a pooler in transaction mode. */
+  readonly url: string;
+  /** Leads to PostgreSQL itself, for LISTEN and jobs; by default the same as `url`. */
+  readonly directUrl?: string;
+  /** Most connections for calls; by default 16. */
+  readonly poolMax?: number;
+  /** Most connections for the validation of tokens; by default 4. */
+  readonly validationPoolMax?: number;
+  /** Most direct connections for jobs; by default 6. */
+  readonly directPoolMax?: number;
+  readonly log: Logger;
+}
+
+/** The two ways to the data: as one Site, or as none. */
+export interface SiteDatabase {
+  /** Runs `work` as one Site in one transaction; see {@link inSiteTransaction}. */
+  inSite<T>(
+    siteId: SiteId,
+    work: (transaction: Queryable) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T>;
+  /**
+   * Runs one statement outside of any Site: a call of a `security definer` function, or a table
+   * without a `site_id`. Rows of Sites are out of its reach.
+   */
+  acrossSites<Row extends QueryResultRow = QueryResultRow>(
+    statement: QueryConfig,
+  ): Promise<QueryResult<Row>>;
+}
+
+/** The connections of one process to PostgreSQL. */
+export interface Database extends SiteDatabase, AsyncDisposable {
+  /** A small pool of its own, so that the validation of tokens never waits behind logins. */
+  readonly validation: SiteDatabase;
+  /** Direct connections for the job queue. */
+  readonly directPool: Pool;
+  /** Follows a channel on a connection of its own until it is closed; never throws. */
+  listen(channel: string, handlers: ListenerHandlers): Listener;
+  /** Wakes the listeners of a channel: at once, then at most once per 10 ms; never throws. */
+  notifySoon(channel: string): void;
+  /** Ends all connections, after the statements under way. */
+  close(): Promise<void>;
+}
+
+/** Prepares the connections to PostgreSQL; the first is opened when it is needed. */
+export function createDatabase(options: DatabaseOptions): Database {
+  const { url, directUrl = url, log } = options;
+  const calls = createPool("signet", url, options.poolMax ?? LIMITS.databasePoolMax, log);
+  const validation = createPool(
+    "signet validation",
+    url,
+    options.validationPoolMax ?? LIMITS.databaseValidationPoolMax,
+    log,
+  );
+  const directPool = createPool(
+    "signet jobs",
+    directUrl,
+    options.directPoolMax ?? LIMITS.databaseDirectPoolMax,
+    log,
+  );
+  const notifier = createNotifier({ url: directUrl, log });
+  const listeners = new Set<Listener>();
+
+  async function closeAll(): Promise<void> {
+    await Promise.all([...listeners].map((listener) => listener.close()));
+    await notifier.close();
+    await Promise.all([calls.end(), validation.end(), directPool.end()]);
+  }
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= closeAll();
+    return closing;
+  };
+
+  return {
+    ...siteDatabase(calls),
+    validation: siteDatabase(validation),
+    directPool,
+    listen(channel, handlers) {
+      const onClosed = () => listeners.delete(listener);
+      const listener = createListener({ url: directUrl, channel, log, handlers, onClosed });
+      listeners.add(listener);
+      return listener;
+    },
+    notifySoon: notifier.notifySoon,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function siteDatabase(pool: Pool): SiteDatabase {
+  return {
+    inSite: (siteId, work, options) => inSiteTransaction(pool, siteId, work, options),
+    acrossSites: <Row extends QueryResultRow>(statement: QueryConfig) =>
+      runStatement(pool, (client) => client.query<Row>(statement)),
+  };
+}
+
+/**
+ * Builds a pool that survives the loss of any of its connections.
+ *
+ * The server's own timeouts are settings of the role, since a pooler refuses them as parameters
+ * of a connection; the client's timeout is for a server that does not answer at all.
+ */
+function createPool(name: string, connectionString: string, max: number, log: Logger): Pool {
+  const pool = new Pool({
+    connectionString,
+    application_name: name,
+    max,
+    connectionTimeoutMillis: LIMITS.databaseConnectTimeoutMs,
+    query_timeout: LIMITS.databaseQueryTimeoutMs,
+    keepAlive: true,
+  });
+  const onLost = (error: Error): void => {
+    log.warn({ pool: name, problem: error.message }, "database connection lost");
+  };
+  pool.on("error", onLost);
+  // A client that is checked out reports its loss itself, and an unheard error ends the process.
+  pool.on("connect", (client) => client.on("error", onLost));
+  return pool;
+}

@@ -1,0 +1,94 @@
+import type { SessionId, SiteId } from "../model/id.ts";
+import { type Queryable, sql } from "./sql.ts";
+
+/** A refresh token that was used: by whom it was followed, for its holder alone. */
+export interface UsedRefreshToken {
+  readonly sessionId: SessionId;
+  readonly useTime: Date;
+  /** Whether the successor is itself unused, so that the holder may be given it again. */
+  readonly successorUnused: boolean;
+  readonly successorSealed: Buffer;
+}
+
+/** Inserts a refresh token of a Session. */
+export async function insertRefreshToken(
+  db: Queryable,
+  siteId: SiteId,
+  sessionId: SessionId,
+  tokenHash: Buffer,
+  now: Date,
+): Promise<void> {
+  await db.query(sql`
+    insert into signet.refresh_tokens (site_id, token_hash, session_id, create_time)
+    values (${siteId}, ${tokenHash}, ${sessionId}, ${now})`);
+}
+
+/** What replaces a refresh token. */
+export interface Successor {
+  readonly tokenHash: Buffer;
+  /** The successor's text, sealed with the token that it replaces. */
+  readonly sealed: Buffer;
+}
+
+/**
+ * Uses a refresh token and puts its successor in its place, in one statement: of any number of
+ * callers at once, one succeeds. Returns undefined to the others, and for unknown tokens.
+ */
+export async function rotateRefreshToken(
+  db: Queryable,
+  siteId: SiteId,
+  tokenHash: Buffer,
+  successor: Successor,
+  now: Date,
+): Promise<SessionId | undefined> {
+  const { rows } = await db.query<{ session_id: SessionId }>(sql`
+    with used as (
+      update signet.refresh_tokens
+         set use_time = ${now}, successor_hash = ${successor.tokenHash},
+             successor_sealed = ${successor.sealed}
+       where site_id = ${siteId} and token_hash = ${tokenHash} and use_time is null
+      returning session_id)
+    insert into signet.refresh_tokens (site_id, token_hash, session_id, create_time)
+    select ${siteId}, ${successor.tokenHash}, session_id, ${now} from used
+    returning session_id`);
+  return rows[0]?.session_id;
+}
+
+/** Finds a refresh token that was used before. */
+export async function findUsedRefreshToken(
+  db: Queryable,
+  siteId: SiteId,
+  tokenHash: Buffer,
+): Promise<UsedRefreshToken | undefined> {
+  const { rows } = await db.query<{
+    session_id: SessionId;
+    use_time: Date;
+    successor_unused: boolean;
+    successor_sealed: Buffer;
+  }>(sql`
+    select t.session_id, t.use_time, t.successor_sealed, n.use_time is null as successor_unused
+      from signet.refresh_tokens t
+      join signet.refresh_tokens n on n.site_id = t.site_id and n.token_hash = t.successor_hash
+     where t.site_id = ${siteId} and t.token_hash = ${tokenHash}`);
+  const [row] = rows;
+  return (
+    row && {
+      sessionId: row.session_id,
+      useTime: row.use_time,
+      successorUnused: row.successor_unused,
+      successorSealed: row.successor_sealed,
+    }
+  );
+}
+
+/** Finds the Session of a refresh token, used or not. */
+export async function findSessionOfRefreshToken(
+  db: Queryable,
+  siteId: SiteId,
+  tokenHash: Buffer,
+): Promise<SessionId | undefined> {
+  const { rows } = await db.query<{ session_id: SessionId }>(sql`
+    select session_id from signet.refresh_tokens
+     where site_id = ${siteId} and token_hash = ${tokenHash}`);
+  return rows[0]?.session_id;
+}

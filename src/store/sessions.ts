@@ -1,0 +1,129 @@
+import type { SessionId, SiteId, UserId } from "../model/id.ts";
+import type { Session } from "../model/session.ts";
+import { fragment, type Queryable, sql } from "./sql.ts";
+
+interface SessionRow {
+  readonly id: SessionId;
+  readonly site_id: SiteId;
+  readonly user_id: UserId;
+  readonly audiences: string[];
+  readonly client_ip: string;
+  readonly client_user_agent: string;
+  readonly amr: string[];
+  readonly auth_time: Date;
+  readonly create_time: Date;
+  readonly last_refresh_time: Date;
+  readonly idle_expire_time: Date;
+  readonly absolute_expire_time: Date;
+  readonly end_time: Date | null;
+}
+
+const COLUMNS = fragment`
+  id, site_id, user_id, audiences, client_ip, client_user_agent, amr, auth_time,
+  create_time, last_refresh_time, idle_expire_time, absolute_expire_time, end_time`;
+
+/** Inserts the Session that a login starts. */
+export async function insertSession(db: Queryable, session: Session): Promise<void> {
+  const { client } = session;
+  await db.query(sql`
+    insert into signet.sessions
+           (site_id, id, user_id, audiences, client_ip, client_user_agent, amr, auth_time,
+            create_time, last_refresh_time, idle_expire_time, absolute_expire_time)
+    values (${session.siteId}, ${session.id}, ${session.userId},
+            ${session.audiences}, ${client.ip}, ${client.userAgent}, ${session.amr},
+            ${session.authTime}, ${session.createTime}, ${session.lastRefreshTime},
+            ${session.idleExpireTime}, ${session.absoluteExpireTime})`);
+}
+
+/** Finds a Session, ended or not. */
+export async function findSession(
+  db: Queryable,
+  siteId: SiteId,
+  id: SessionId,
+): Promise<Session | undefined> {
+  const { rows } = await db.query<SessionRow>(sql`
+    select ${COLUMNS} from signet.sessions where site_id = ${siteId} and id = ${id}`);
+  return rows[0] && toSession(rows[0]);
+}
+
+/**
+ * Extends a Session that is alive, and locks its row: whatever ends the Session takes the same
+ * lock, so that nothing is minted after it returns.
+ *
+ * Returns undefined if the Session has ended or expired.
+ */
+export async function extendSession(
+  db: Queryable,
+  siteId: SiteId,
+  id: SessionId,
+  { now, idleSeconds }: { readonly now: Date; readonly idleSeconds: number },
+): Promise<Session | undefined> {
+  const { rows } = await db.query<SessionRow>(sql`
+    update signet.sessions
+       set last_refresh_time = ${now},
+           idle_expire_time = least(absolute_expire_time,
+                                    ${now}::timestamptz + make_interval(secs => ${idleSeconds}))
+     where site_id = ${siteId} and id = ${id} and end_time is null
+       and idle_expire_time > ${now}
+    returning ${COLUMNS}`);
+  return rows[0] && toSession(rows[0]);
+}
+
+/** Ends a Session. Returns false if there is none that is alive. */
+export async function endSession(
+  db: Queryable,
+  siteId: SiteId,
+  id: SessionId,
+  now: Date,
+): Promise<boolean> {
+  const { rowCount } = await db.query(sql`
+    update signet.sessions set end_time = ${now}
+     where site_id = ${siteId} and id = ${id} and end_time is null`);
+  return rowCount === 1;
+}
+
+/** Ends all Sessions of a User; returns how many were alive. */
+export async function endSessionsOfUser(
+  db: Queryable,
+  siteId: SiteId,
+  userId: UserId,
+  now: Date,
+): Promise<number> {
+  const { rowCount } = await db.query(sql`
+    update signet.sessions set end_time = ${now}
+     where site_id = ${siteId} and user_id = ${userId} and end_time is null`);
+  return rowCount ?? 0;
+}
+
+/** Tells whether a Session is alive and its User's generation is the token's. */
+export async function isSessionAlive(
+  db: Queryable,
+  siteId: SiteId,
+  id: SessionId,
+  generation: number,
+  now: Date,
+): Promise<boolean> {
+  const { rowCount } = await db.query(sql`
+    select from signet.sessions s
+      join signet.credentials c on c.site_id = s.site_id and c.user_id = s.user_id
+     where s.site_id = ${siteId} and s.id = ${id} and s.end_time is null
+       and s.absolute_expire_time > ${now} and c.generation = ${generation}`);
+  return rowCount === 1;
+}
+
+function toSession(row: SessionRow): Session {
+  return {
+    id: row.id,
+    siteId: row.site_id,
+    userId: row.user_id,
+    audiences: row.audiences,
+    client: { ip: row.client_ip, userAgent: row.client_user_agent },
+    amr: row.amr,
+    authTime: row.auth_time,
+    createTime: row.create_time,
+    lastRefreshTime: row.last_refresh_time,
+    idleExpireTime: row.idle_expire_time,
+    absoluteExpireTime: row.absolute_expire_time,
+    endTime: row.end_time ?? undefined,
+  };
+}

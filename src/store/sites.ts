@@ -1,0 +1,153 @@
+import { Failure } from "../model/failure.ts";
+import type { SiteId } from "../model/id.ts";
+import type { MfaPolicy, SigningAlgorithm, Site, SiteSettings } from "../model/site.ts";
+import type { DomainName, HttpUrl, Origin } from "../model/url.ts";
+import { constraintOf } from "./postgres-errors.ts";
+import { type Queryable, sql } from "./sql.ts";
+
+interface SiteRow {
+  readonly id: SiteId;
+  readonly version: number;
+  readonly name: string;
+  readonly domains: DomainName[];
+  readonly frontend_url: HttpUrl;
+  readonly redirect_urls: HttpUrl[];
+  readonly origins: Origin[];
+  readonly mail_sender_address: string;
+  readonly mail_sender_name: string;
+  readonly self_registration: boolean;
+  readonly public_calls: boolean;
+  readonly mfa_policy: MfaPolicy;
+  readonly password_length_min: number;
+  readonly access_token_seconds: number;
+  readonly session_idle_seconds: number;
+  readonly session_absolute_seconds: number;
+  readonly email_verification_seconds: number;
+  readonly password_reset_seconds: number;
+  readonly invitation_seconds: number;
+  readonly email_change_seconds: number;
+  readonly mfa_challenge_seconds: number;
+  readonly recent_login_seconds: number;
+  readonly signing_algorithm: SigningAlgorithm;
+  readonly default_audience: string;
+  readonly locale: string;
+  readonly deletion_protected: boolean;
+  readonly create_time: Date;
+  readonly update_time: Date;
+}
+
+/** Finds a Site that is not deleted. */
+export async function findSite(db: Queryable, siteId: SiteId): Promise<Site | undefined> {
+  const { rows } = await db.query<SiteRow>(sql`
+    select id, version, name, frontend_url, redirect_urls, origins, mail_sender_address,
+           mail_sender_name, self_registration, public_calls, mfa_policy, password_length_min,
+           access_token_seconds, session_idle_seconds, session_absolute_seconds,
+           email_verification_seconds, password_reset_seconds, invitation_seconds,
+           email_change_seconds, mfa_challenge_seconds, recent_login_seconds,
+           signing_algorithm, default_audience, locale, deletion_protected, create_time,
+           update_time,
+           array(select domain from signet.site_domains d
+                  where d.site_id = ${siteId} order by ordinal) as domains
+      from signet.sites
+     where id = ${siteId} and delete_time is null`);
+  return rows[0] && toSite(rows[0]);
+}
+
+/** Returns the id of the Site that a domain leads to. Needs no Site. */
+export async function findSiteIdOfDomain(
+  db: Queryable,
+  domain: DomainName,
+): Promise<SiteId | undefined> {
+  const { rows } = await db.query<{ id: SiteId | null }>(sql`
+    select signet.site_id_of_domain(${domain}) as id`);
+  return rows[0]?.id ?? undefined;
+}
+
+/**
+ * Inserts a Site. Returns false if the id exists already.
+ *
+ * @throws {Failure} `domain_taken`.
+ */
+export async function insertSite(
+  db: Queryable,
+  siteId: SiteId,
+  settings: SiteSettings,
+  now: Date,
+): Promise<boolean> {
+  const { lifetimes } = settings;
+  const { rowCount } = await db.query(sql`
+    insert into signet.sites
+           (id, name, frontend_url, redirect_urls, origins, mail_sender_address,
+            mail_sender_name, self_registration, public_calls, mfa_policy, password_length_min,
+            access_token_seconds, session_idle_seconds, session_absolute_seconds,
+            email_verification_seconds, password_reset_seconds, invitation_seconds,
+            email_change_seconds, mfa_challenge_seconds, recent_login_seconds,
+            signing_algorithm, default_audience, locale, deletion_protected, create_time,
+            update_time)
+    values (${siteId}, ${settings.name}, ${settings.frontendUrl}, ${settings.redirectUrls},
+            ${settings.origins}, ${settings.mailSenderAddress}, ${settings.mailSenderName},
+            ${settings.selfRegistration}, ${settings.publicCalls}, ${settings.mfaPolicy},
+            ${settings.passwordLengthMin}, ${lifetimes.accessTokenSeconds},
+            ${lifetimes.sessionIdleSeconds}, ${lifetimes.sessionAbsoluteSeconds},
+            ${lifetimes.emailVerificationSeconds}, ${lifetimes.passwordResetSeconds},
+            ${lifetimes.invitationSeconds}, ${lifetimes.emailChangeSeconds},
+            ${lifetimes.mfaChallengeSeconds}, ${lifetimes.recentLoginSeconds},
+            ${settings.signingAlgorithm}, ${settings.defaultAudience}, ${settings.locale},
+            ${settings.deletionProtected}, ${now}, ${now})
+        on conflict (id) do nothing`);
+  if (rowCount === 0) return false;
+  await insertDomains(db, siteId, settings.domains);
+  return true;
+}
+
+async function insertDomains(
+  db: Queryable,
+  siteId: SiteId,
+  domains: readonly DomainName[],
+): Promise<void> {
+  for (const [ordinal, domain] of domains.entries()) {
+    try {
+      await db.query(sql`
+        insert into signet.site_domains (domain, site_id, ordinal)
+        values (${domain}, ${siteId}, ${ordinal})`);
+    } catch (error) {
+      if (constraintOf(error) !== "site_domains_pkey") throw error;
+      throw new Failure("domain_taken", { domain });
+    }
+  }
+}
+
+function toSite(row: SiteRow): Site {
+  return {
+    id: row.id,
+    version: row.version,
+    name: row.name,
+    domains: row.domains,
+    frontendUrl: row.frontend_url,
+    redirectUrls: row.redirect_urls,
+    origins: row.origins,
+    mailSenderAddress: row.mail_sender_address,
+    mailSenderName: row.mail_sender_name,
+    selfRegistration: row.self_registration,
+    publicCalls: row.public_calls,
+    mfaPolicy: row.mfa_policy,
+    passwordLengthMin: row.password_length_min,
+    lifetimes: {
+      accessTokenSeconds: row.access_token_seconds,
+      sessionIdleSeconds: row.session_idle_seconds,
+      sessionAbsoluteSeconds: row.session_absolute_seconds,
+      emailVerificationSeconds: row.email_verification_seconds,
+      passwordResetSeconds: row.password_reset_seconds,
+      invitationSeconds: row.invitation_seconds,
+      emailChangeSeconds: row.email_change_seconds,
+      mfaChallengeSeconds: row.mfa_challenge_seconds,
+      recentLoginSeconds: row.recent_login_seconds,
+    },
+    signingAlgorithm: row.signing_algorithm,
+    defaultAudience: row.default_audience,
+    locale: row.locale,
+    deletionProtected: row.deletion_protected,
+    createTime: row.create_time,
+    updateTime: row.update_time,
+  };
+}

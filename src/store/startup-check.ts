@@ -1,0 +1,186 @@
+import type { QueryConfig } from "pg";
+import type { SiteDatabase } from "./database.ts";
+import { listMigrations } from "./migrate.ts";
+import { OWNER_ROLE, SYSTEM_ROLE } from "./roles.ts";
+import { sql } from "./sql.ts";
+
+/** The database is not fit to serve; the message names each problem. */
+export class DatabaseUnfitError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`the database is not fit to serve:\n  ${problems.join("\n  ")}`);
+    this.name = "DatabaseUnfitError";
+    this.problems = problems;
+  }
+}
+
+/** The oldest PostgreSQL that has all that the migrations use. */
+const OLDEST_VERSION = 15;
+
+/**
+ * Refuses a database in which the second wall between Sites has a hole: a role that is not bound
+ * by row-level security, a table without it, a function that could be led astray.
+ *
+ * @throws {DatabaseUnfitError} naming all that is wrong.
+ */
+export async function checkDatabase(
+  db: SiteDatabase,
+  options: { readonly folder?: string } = {},
+): Promise<void> {
+  const problems = await findProblems(db, options.folder);
+  if (problems.length > 0) throw new DatabaseUnfitError(problems);
+}
+
+async function findProblems(db: SiteDatabase, folder?: string): Promise<string[]> {
+  const old = await problemsOf(db, versionProblems());
+  if (old.length > 0) return old;
+  const missing = await migrationProblems(db, folder);
+  if (missing.length > 0) return [...missing, ...(await problemsOf(db, roleProblems()))];
+  const found = [];
+  for (const check of [
+    roleProblems(),
+    membershipProblems(),
+    ownershipProblems(),
+    timeoutProblems(),
+    tableProblems(),
+    functionProblems(),
+    viewProblems(),
+  ]) {
+    found.push(...(await problemsOf(db, check)));
+  }
+  return found;
+}
+
+async function problemsOf(db: SiteDatabase, check: QueryConfig): Promise<string[]> {
+  const { rows } = await db.acrossSites<{ problem: string }>(check);
+  return rows.map(({ problem }) => problem);
+}
+
+async function migrationProblems(db: SiteDatabase, folder?: string): Promise<string[]> {
+  const known = await listMigrations(folder);
+  const { rows: found } = await db.acrossSites(sql`
+    select where to_regclass('signet.migrations') is not null
+             and has_table_privilege('signet.migrations', 'select')`);
+  if (found.length === 0) return ["its schema is missing: run `signet migrate`"];
+  const { rows } = await db.acrossSites<{ name: string }>(sql`select name from signet.migrations`);
+  const applied = new Set(rows.map(({ name }) => name));
+  return [
+    ...known
+      .filter((name) => !applied.has(name))
+      .map((name) => `migration ${name} is missing: run \`signet migrate\``),
+    ...[...applied]
+      .filter((name) => !known.includes(name))
+      .map((name) => `migration ${name} is of a newer Signet: run that version or a later one`),
+  ];
+}
+
+function versionProblems(): QueryConfig {
+  return sql`
+    select 'PostgreSQL ' || current_setting('server_version') || ' is too old: '
+             || ${OLDEST_VERSION}::text || ' or later is needed' as problem
+     where current_setting('server_version_num')::integer < ${OLDEST_VERSION} * 10000`;
+}
+
+/** `session_user` as well: `reset role` leads back to it. */
+function roleProblems(): QueryConfig {
+  return sql`
+    select format('role %s %s', rolname, hole) as problem
+      from pg_roles
+     cross join lateral (values
+       (rolsuper, 'is a superuser'),
+       (rolbypassrls, 'bypasses row-level security'),
+       (rolcreaterole, 'may create roles')) as holes (open, hole)
+     where rolname in (current_user, session_user) and open
+     order by 1`;
+}
+
+function membershipProblems(): QueryConfig {
+  return sql`
+    select format('role %s may become %s', session_user, rolname) as problem
+      from pg_roles
+     where rolname in (${OWNER_ROLE}, ${SYSTEM_ROLE})
+       and pg_has_role(session_user, oid, 'member')
+     order by 1`;
+}
+
+function ownershipProblems(): QueryConfig {
+  return sql`
+    with objects (kind, name, owner) as (
+      select 'schema', nspname::text, nspowner
+        from pg_namespace where nspname = 'signet'
+      union all
+      select 'table', oid::regclass::text, relowner
+        from pg_class where relnamespace = to_regnamespace('signet')
+      union all
+      select 'function', oid::regprocedure::text, proowner
+        from pg_proc where pronamespace = to_regnamespace('signet')
+      union all
+      select 'type', oid::regtype::text, typowner
+        from pg_type where typnamespace = to_regnamespace('signet'))
+    select format('role %s owns %s %s', owner::regrole, kind, name) as problem
+      from objects
+     where owner::regrole::text in (quote_ident(current_user), quote_ident(session_user))
+     order by 1`;
+}
+
+/** Without them one forgotten transaction or lock would hold up all others for good. */
+function timeoutProblems(): QueryConfig {
+  return sql`
+    select format('role %s has no %s', current_user, name) as problem
+      from pg_settings
+     where name in ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout')
+       and setting = '0'
+     order by 1`;
+}
+
+/**
+ * Partitions are reached through their table, whose policies hold; reached directly, one without
+ * a policy shows nothing.
+ */
+function tableProblems(): QueryConfig {
+  return sql`
+    select format('table %s %s', c.oid::regclass, hole) as problem
+      from pg_class c
+     cross join lateral (values
+       (not c.relrowsecurity, 'has row-level security switched off'),
+       (not c.relforcerowsecurity, 'does not force row-level security on its owner'),
+       (not c.relispartition
+          and not exists (select from pg_policy p where p.polrelid = c.oid),
+        'has no policy')) as holes (open, hole)
+     where c.relnamespace = 'signet'::regnamespace
+       and c.relkind in ('r', 'p')
+       and open
+       and (c.relname = 'sites' or exists (
+             select from pg_attribute a
+              where a.attrelid = c.oid and a.attname = 'site_id' and not a.attisdropped))
+     order by 1`;
+}
+
+/** A materialized view holds the rows of its owner, and no policy can be put on it. */
+function viewProblems(): QueryConfig {
+  return sql`
+    select format('view %s reads with the rights of its owner', c.oid::regclass) as problem
+      from pg_class c
+     where c.relnamespace = 'signet'::regnamespace
+       and c.relkind in ('v', 'm')
+       and not coalesce((
+             select option_value::boolean
+               from pg_options_to_table(c.reloptions)
+              where option_name = 'security_invoker'), false)
+     order by 1`;
+}
+
+function functionProblems(): QueryConfig {
+  return sql`
+    select format('function %s %s', p.oid::regprocedure, hole) as problem
+      from pg_proc p
+     cross join lateral (values
+       (not exists (
+          select from unnest(p.proconfig) as setting where setting like 'search\_path=%'),
+        'runs as its owner without a pinned search path'),
+       (p.proowner::regrole::text <> ${SYSTEM_ROLE},
+        'runs as its owner, which is not ' || ${SYSTEM_ROLE})) as holes (open, hole)
+     where p.pronamespace = 'signet'::regnamespace and p.prosecdef and open
+     order by 1`;
+}

@@ -1,0 +1,71 @@
+import ts from "typescript";
+import { describe, expect, test } from "vitest";
+import { readSourceFiles, type SourceFile } from "./source-files.ts";
+
+const FILE_LINES_MAX = 300;
+const FUNCTION_LINES_MAX = 60;
+const LINE_CHARACTERS_MAX = 100;
+
+const files = readSourceFiles();
+
+describe("a hand-written file", () => {
+  test(`has at most ${FILE_LINES_MAX} lines`, () => {
+    const long = files.filter((file) => file.lines.length > FILE_LINES_MAX);
+
+    expect(long.map((file) => `${file.path}: ${file.lines.length} lines`)).toEqual([]);
+  });
+
+  test(`has lines of at most ${LINE_CHARACTERS_MAX} characters`, () => {
+    const long = files.flatMap((file) =>
+      file.lines.flatMap((line, index) =>
+        line.length > LINE_CHARACTERS_MAX ? [`${file.path}:${index + 1}`] : [],
+      ),
+    );
+
+    expect(long).toEqual([]);
+  });
+
+  test(`has functions of at most ${FUNCTION_LINES_MAX} lines`, () => {
+    const long = files.filter((file) => file.path.endsWith(".ts")).flatMap(longFunctions);
+
+    expect(long).toEqual([]);
+  });
+
+  test("has a name that says what it is about", () => {
+    const forbidden = /^(utils?|helpers?|common|misc|types|lib|shared|stuff)$|-and-/;
+
+    const badlyNamed = files.filter((file) => forbidden.test(file.name));
+
+    expect(badlyNamed.map((file) => file.path)).toEqual([]);
+  });
+
+  test("has a name in kebab-case", () => {
+    const odd = files.filter(
+      (file) => !/^(\d{4}_[a-z0-9_]+|[a-z0-9]+(-[a-z0-9]+)*)$/.test(file.name),
+    );
+
+    expect(odd.map((file) => file.path)).toEqual([]);
+  });
+});
+
+/** Names each function of the file that is too long, with its place. */
+function longFunctions(file: SourceFile): string[] {
+  const source = ts.createSourceFile(file.path, file.text, ts.ScriptTarget.Latest, true);
+  const found: string[] = [];
+  const visit = (node: ts.Node): void => {
+    const first = source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1;
+    const last = source.getLineAndCharacterOfPosition(node.getEnd()).line + 1;
+    const isLong = last - first + 1 > FUNCTION_LINES_MAX;
+    if (isLong && ts.isFunctionLike(node) && !isTestGroup(node)) {
+      found.push(`${file.path}:${first}: ${last - first + 1} lines`);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
+}
+
+/** The function given to `describe` groups tests as a file groups functions. */
+function isTestGroup(node: ts.Node): boolean {
+  return ts.isCallExpression(node.parent) && /^describe\b/.test(node.parent.expression.getText());
+}

@@ -1,0 +1,46 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import type { TestProject } from "vitest/node";
+import { startEmbeddedPostgres } from "../../src/store/embedded-postgres.ts";
+import { migrate } from "../../src/store/migrate.ts";
+import { ensureDatabase, prepareRoles } from "../../src/store/roles.ts";
+import { testPostgresVersion } from "./postgres.ts";
+
+/** What each test file is told of the run's PostgreSQL. */
+export interface TestPostgres {
+  /** The superuser's, to the migrated template. */
+  readonly adminUrl: string;
+  readonly appUrl: string;
+  readonly ownerUrl: string;
+}
+
+declare module "vitest" {
+  interface ProvidedContext {
+    readonly postgres: TestPostgres;
+  }
+}
+
+/** Starts one PostgreSQL with a migrated template database; returns what ends it. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const folder = await mkdtemp(join(tmpdir(), "signet-test-"));
+  const log = pino({ level: "warn" });
+  const version = testPostgresVersion();
+  const dataDir = join(folder, "data");
+  const postgres = await startEmbeddedPostgres({ dataDir, log, version, durable: false });
+  const teardown = async (): Promise<void> => {
+    await postgres.stop();
+    await rm(folder, { recursive: true });
+  };
+  try {
+    const adminUrl = await ensureDatabase(postgres.adminUrl, "signet_template");
+    const { url, ownerUrl } = await prepareRoles(adminUrl);
+    await migrate({ ownerUrl, log });
+    project.provide("postgres", { adminUrl, appUrl: url, ownerUrl });
+    return teardown;
+  } catch (error) {
+    await teardown();
+    throw error;
+  }
+}

@@ -1,0 +1,28 @@
+import { defineConfig } from "vitest/config";
+
+/** Starts one PostgreSQL for a whole run; test files clone its migrated template. */
+const postgres = "tests/support/global-setup.ts";
+
+/** One project per kind of test: `tests/<name>`, with how long one test may take. */
+function project(name: string, timeoutMs: number, globalSetup: readonly string[] = []) {
+  return {
+    test: {
+      name,
+      include: [`tests/${name}/**/*.test.ts`],
+      globalSetup: [...globalSetup],
+      testTimeout: timeoutMs,
+      hookTimeout: Math.max(timeoutMs, 30_000),
+    },
+  };
+}
+
+export default defineConfig({
+  test: {
+    projects: [
+      project("unit", 10_000),
+      project("architecture", 30_000),
+      project("integration", 30_000, [postgres]),
+      project("e2e", 60_000, [postgres]),
+    ],
+  },
+});
