@@ -35,6 +35,7 @@ const VARIABLES = z.object({
   SIGNET_PEERS: z.literal("", "must be empty: peers are not supported yet").default(""),
   SMTP_URL: smtpUrl().optional(),
   SMTP_FROM: text(/^[^\p{Cc}@]*[^\s@]@[^\s@][^\p{Cc}@]*$/u, "must be one mail sender").optional(),
+  UV_THREADPOOL_SIZE: wholeNumber(1, 1_024).default(4),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(", ")}`).default("info"),
 });
 

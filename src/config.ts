@@ -30,6 +30,8 @@ export interface Config {
   readonly smtpUrl: Secret | undefined;
   /** Sender of a Site that has none of its own. */
   readonly mailFrom: string;
+  /** Passwords hashed at once: argon2 shares the threads of libuv, and takes half of them. */
+  readonly hashConcurrency: number;
   readonly logLevel: LogLevel;
   readonly workers: number;
   /** What is allowed but unwise; to be logged at start. */
@@ -94,7 +96,8 @@ function toConfig(variables: ConfigVariables): Config {
     tls,
     trustedProxies: Object.freeze(variables.SIGNET_TRUSTED_PROXIES),
     smtpUrl: variables.SMTP_URL,
-    mailFrom: variables.SMTP_FROM ?? "Signet <signet@localhost>",
+    mailFrom: variables.SMTP_FROM ?? "Signet <signet@localhost.localdomain>",
+    hashConcurrency: Math.max(1, Math.floor(variables.UV_THREADPOOL_SIZE / 2)),
     logLevel: variables.LOG_LEVEL,
     workers: Number(variables.SIGNET_WORKERS),
     warnings: Object.freeze(warnings(variables)),

@@ -1,27 +1,7 @@
+import type { AccessTokenClaims } from "../model/access-token-claims.ts";
 import type { SessionId, UserId } from "../model/id.ts";
 import { signJws, verifyJws } from "./jws.ts";
 import type { SigningKey, VerificationKey } from "./signing-key.ts";
-
-/** What an access token says. Its times are whole seconds. */
-export interface AccessTokenClaims {
-  /** The Site, as `{public URL}/sites/{id}`: claim `iss`. */
-  readonly issuer: string;
-  /** Whom the token is for, at least one: claim `aud`. */
-  readonly audiences: readonly string[];
-  readonly userId: UserId;
-  readonly sessionId: SessionId;
-  /** The Generation of the User; a token of an older one is void. */
-  readonly generation: number;
-  readonly roles: readonly string[];
-  /** When the User last proved who they are. */
-  readonly authTime: Date;
-  /** How they proved it (RFC 8176), such as `pwd` and `otp`: claim `amr`. */
-  readonly authMethods: readonly string[];
-  /** The token's own id: claim `jti`. */
-  readonly tokenId: string;
-  readonly issueTime: Date;
-  readonly expireTime: Date;
-}
 
 /** What a token must match. */
 export interface AccessTokenRules {
@@ -33,14 +13,15 @@ export interface AccessTokenRules {
   findKey(kid: string): VerificationKey | undefined;
 }
 
-/** What came of a check. `expired` is said only of a token that was right before. */
+/** What came of a check. `expired` and `audience` are said only of a token that is the Site's. */
 export type AccessTokenResult =
   | { readonly valid: true; readonly claims: AccessTokenClaims }
-  | { readonly valid: false; readonly reason: "expired" | "invalid" };
+  | { readonly valid: false; readonly reason: "expired" | "audience" | "invalid" };
 
 const TOLERANCE_MS = 30_000;
 const INVALID = { valid: false, reason: "invalid" } as const;
 const EXPIRED = { valid: false, reason: "expired" } as const;
+const AUDIENCE = { valid: false, reason: "audience" } as const;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Signs an access token (RFC 9068): a JWT of type `at+jwt`, at most 4 KiB. */
@@ -71,10 +52,10 @@ export function verifyAccessToken(token: string, rules: AccessTokenRules): Acces
   const payload = verifyJws(token, rules.findKey);
   const claims = payload && readClaims(payload);
   if (!claims || claims.issuer !== rules.issuer) return INVALID;
-  if (!claims.audiences.some((audience) => rules.audiences.includes(audience))) return INVALID;
   const now = rules.now.getTime();
   if (startMs(claims, payload.nbf) > now + TOLERANCE_MS) return INVALID;
   if (now >= claims.expireTime.getTime() + TOLERANCE_MS) return EXPIRED;
+  if (!claims.audiences.some((audience) => rules.audiences.includes(audience))) return AUDIENCE;
   return { valid: true, claims };
 }
 

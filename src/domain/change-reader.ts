@@ -31,6 +31,8 @@ export interface ChangeReader {
    * step that saw the whole log began less than 750 ms ago.
    */
   isFresh(): boolean;
+  /** Tells whether the last step failed: the database is away. */
+  isAway(): boolean;
   /** Begins to read at the head of the log; resolves with the first step. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -85,7 +87,8 @@ export function createChangeReader({
     const epochChanged = state.epoch !== found.epoch;
     state.epoch = found.epoch;
     if (!epochChanged && found.rows.length === 0) return;
-    for (const listener of listeners) listener({ epoch: found.epoch, epochChanged, rows: found.rows });
+    for (const listener of listeners)
+      listener({ epoch: found.epoch, epochChanged, rows: found.rows });
   }
 
   async function check(nowMs: number): Promise<void> {
@@ -133,6 +136,7 @@ export function createChangeReader({
     wake,
     epoch: () => state.epoch,
     isFresh: () => performance.now() - times.fresh < FRESH_MS,
+    isAway: () => state.away,
     async start() {
       times.epochCheck = times.trim = performance.now();
       state.epoch = await checkEpoch(across);

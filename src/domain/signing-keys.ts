@@ -1,7 +1,6 @@
 import type { Envelope, SealScope } from "../crypto/envelope.ts";
 import { exportPrivateKey, generateSigningKey, toPublicJwk } from "../crypto/signing-key.ts";
 import { newId, type SigningKeyId, type SiteId } from "../model/id.ts";
-import type { JsonObject } from "../model/json.ts";
 import type { SigningAlgorithm } from "../model/site.ts";
 import type { SigningKeyState, StoredSigningKey } from "../store/signing-keys.ts";
 
@@ -17,7 +16,7 @@ export async function makeSigningKey(
   return {
     id,
     algorithm,
-    publicJwk: toPublicJwk(key) as JsonObject,
+    publicJwk: toPublicJwk(key),
     privateSealed: envelope.seal(signingKeyScope(siteId, id), exportPrivateKey(key)),
     state,
   };

@@ -1,9 +1,6 @@
 import { randomUUID } from "node:crypto";
-import {
-  type AccessTokenClaims,
-  signAccessToken,
-  verifyAccessToken,
-} from "../crypto/access-token.ts";
+import { signAccessToken, verifyAccessToken } from "../crypto/access-token.ts";
+import type { AccessTokenClaims } from "../model/access-token-claims.ts";
 import type { SiteId } from "../model/id.ts";
 import type { Secret } from "../model/secret.ts";
 import { secret } from "../model/secret.ts";
@@ -82,13 +79,12 @@ export async function checkToken(
   const known = await deps.sites.get(siteId);
   const issuer = issuerOf(deps.publicUrl, siteId);
   const now = deps.clock.now();
-  const wanted = audience || known.site.defaultAudience || issuer;
-  const result = verifyAccessToken(token, { issuer, now, findKey: known.findKey });
+  const audiences = [audience || known.site.defaultAudience || issuer];
+  const result = verifyAccessToken(token, { issuer, audiences, now, findKey: known.findKey });
   if (!result.valid) {
-    return { valid: false, reason: result.reason === "expired" ? "expired" : "malformed" };
+    return { valid: false, reason: result.reason === "invalid" ? "malformed" : result.reason };
   }
   const { claims } = result;
-  if (!claims.audiences.includes(wanted)) return { valid: false, reason: "audience" };
   if (await isRevoked(deps, siteId, claims, now)) return { valid: false, reason: "revoked" };
   return { valid: true, siteId, claims };
 }

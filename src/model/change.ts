@@ -56,6 +56,8 @@ export interface SiteHead {
   readonly epoch: number;
   /** The position of the last change; 0: none yet. */
   readonly position: number;
+  /** How many Users the Site has at that position, tombstones left out. */
+  readonly users: number;
   /** The position of the oldest change that is kept; `position + 1` if none is. */
   readonly oldestPosition: number;
 }

@@ -95,14 +95,19 @@ export async function sequenceChanges(db: Queryable): Promise<void> {
 
 /** Returns where the Site's log stands. */
 export async function findSiteHead(db: Queryable, siteId: SiteId): Promise<SiteHead> {
-  const { rows } = await db.query<{ epoch: number; position: number; oldest: number | null }>(sql`
-    select s.epoch, coalesce(h.position, 0) as position,
+  const { rows } = await db.query<{
+    epoch: number;
+    position: number;
+    users: number;
+    oldest: number | null;
+  }>(sql`
+    select s.epoch, coalesce(h.position, 0) as position, coalesce(h.users, 0) as users,
            (select min(c.position) from signet.changes c
              where c.site_id = ${siteId} and c.position is not null) as oldest
       from signet.change_state s
       left join signet.site_heads h on h.site_id = ${siteId}`);
-  const { epoch = 1, position = 0, oldest = null } = rows[0] ?? {};
-  return { epoch, position, oldestPosition: oldest ?? position + 1 };
+  const { epoch = 1, position = 0, users = 0, oldest = null } = rows[0] ?? {};
+  return { epoch, position, users, oldestPosition: oldest ?? position + 1 };
 }
 
 /** Returns the Site's changes of Users after `after`, in order, at most `limit`. */

@@ -1,4 +1,5 @@
 import type { SiteId, UserId } from "../model/id.ts";
+import type { UserSignIn } from "../model/user.ts";
 import { type Queryable, sql } from "./sql.ts";
 
 /** A stored password: the PHC string, and the version of the pepper that went in. */
@@ -49,6 +50,35 @@ export async function findCredentials(
       ? undefined
       : { phc: row.password_hash, pepperVersion: row.pepper_version };
   return { password, generation: row.generation };
+}
+
+/** Finds how a User signs in, for administrators. */
+export async function findSignIn(
+  db: Queryable,
+  siteId: SiteId,
+  userId: UserId,
+): Promise<UserSignIn | undefined> {
+  const { rows } = await db.query<{
+    last_login_time: Date | null;
+    failed_logins: number;
+    lock_expire_time: Date | null;
+    active_sessions: number;
+  }>(sql`
+    select c.last_login_time, c.failed_logins, c.lock_expire_time,
+           (select count(*)::integer from signet.sessions s
+             where s.site_id = c.site_id and s.user_id = c.user_id and s.end_time is null
+               and s.idle_expire_time > now()) as active_sessions
+      from signet.credentials c
+     where c.site_id = ${siteId} and c.user_id = ${userId}`);
+  const [row] = rows;
+  return (
+    row && {
+      lastLoginTime: row.last_login_time ?? undefined,
+      failedLogins: row.failed_logins,
+      lockExpireTime: row.lock_expire_time ?? undefined,
+      activeSessions: row.active_sessions,
+    }
+  );
 }
 
 /** Sets the password of a User, or takes it away. */

@@ -1,4 +1,4 @@
-import { Pool, type QueryConfig, type QueryResult, type QueryResultRow } from "pg";
+import { Pool, type QueryConfig, type QueryResult, type QueryResultRow, types } from "pg";
 import type { Logger } from "pino";
 import type { SiteId } from "../model/id.ts";
 import { LIMITS } from "../model/limits.ts";
@@ -107,6 +107,20 @@ function siteDatabase(pool: Pool): SiteDatabase {
   };
 }
 
+/** `bigint` becomes a number; one beyond 2^53 is read as text where it can occur. */
+const NUMBER_TYPES = {
+  getTypeParser: (oid: number, format?: "text" | "binary") =>
+    oid === types.builtins.INT8 && format !== "binary"
+      ? toNumber
+      : types.getTypeParser(oid, format),
+};
+
+function toNumber(text: string): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number)) throw new Error("a bigint is too large for a number");
+  return number;
+}
+
 /**
  * Builds a pool that survives the loss of any of its connections.
  *
@@ -121,6 +135,7 @@ function createPool(name: string, connectionString: string, max: number, log: Lo
     connectionTimeoutMillis: LIMITS.databaseConnectTimeoutMs,
     query_timeout: LIMITS.databaseQueryTimeoutMs,
     keepAlive: true,
+    types: NUMBER_TYPES,
   });
   const onLost = (error: Error): void => {
     log.warn({ pool: name, problem: error.message }, "database connection lost");

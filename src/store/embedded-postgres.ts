@@ -52,9 +52,10 @@ export async function startEmbeddedPostgres(
   const lock = await lockDataFolder(placement.dataDir);
   try {
     const started = await start(options, placement);
-    const stop = async (): Promise<void> => {
-      await started.stop();
-      await lock.release();
+    let stopped: Promise<void> | undefined;
+    const stop = (): Promise<void> => {
+      stopped ??= started.stop().then(() => lock.release());
+      return stopped;
     };
     return { ...started, stop, [Symbol.asyncDispose]: stop };
   } catch (error) {
@@ -74,7 +75,10 @@ async function start(options: EmbeddedPostgresOptions, placement: Placement) {
     log.info("stopped a database server left by a Signet that was killed");
   }
   const port = await choosePort(placement.dataDir, options.port);
-  const launch = () => startPostmaster({ binaries, placement, port, durable });
+  const launch = async (): Promise<Postmaster> => {
+    await clearLeftover(placement.cluster);
+    return await startPostmaster({ binaries, placement, port, durable });
+  };
   return {
     adminUrl: `postgres://${ADMIN_NAME}:${password}@${LOOPBACK}:${port}/postgres`,
     port,

@@ -79,11 +79,20 @@ async function migrateSignet(client: Client, folder: string, log: Logger): Promi
     logger: {
       info: (message) => log.debug(message),
       warn: (message) => log.warn(message),
-      error: (message) => log.error(message),
+      error: (message) => log.error(excerpt(message)),
     },
   });
   for (const { name } of applied) log.info({ migration: name }, "migration applied");
 }
+
+/** The library shows a whole file with a mark at the error: its surroundings are enough. */
+function excerpt(message: string): string {
+  const lines = message.split("\n");
+  const marked = lines.findIndex((line) => /^\s*\^{4}$/.test(line));
+  return lines.slice(Math.max(0, marked - EXCERPT_LINES), marked + EXCERPT_LINES).join("\n");
+}
+
+const EXCERPT_LINES = 4;
 
 async function appliedMigrations(client: Client): Promise<string[]> {
   const { rowCount } = await client.query(

@@ -1,5 +1,5 @@
+import type { webcrypto } from "node:crypto";
 import type { SigningKeyId, SiteId } from "../model/id.ts";
-import type { JsonObject } from "../model/json.ts";
 import type { SigningAlgorithm } from "../model/site.ts";
 import { type Queryable, sql } from "./sql.ts";
 
@@ -10,7 +10,7 @@ export type SigningKeyState = "next" | "current" | "previous";
 export interface StoredSigningKey {
   readonly id: SigningKeyId;
   readonly algorithm: SigningAlgorithm;
-  readonly publicJwk: JsonObject;
+  readonly publicJwk: webcrypto.JsonWebKey;
   readonly privateSealed: Buffer;
   readonly state: SigningKeyState;
 }

@@ -36,17 +36,10 @@ async function findProblems(db: SiteDatabase, folder?: string): Promise<string[]
   const old = await problemsOf(db, versionProblems());
   if (old.length > 0) return old;
   const missing = await migrationProblems(db, folder);
-  if (missing.length > 0) return [...missing, ...(await problemsOf(db, roleProblems()))];
-  const found = [];
-  for (const check of [
-    roleProblems(),
-    membershipProblems(),
-    ownershipProblems(),
-    timeoutProblems(),
-    tableProblems(),
-    functionProblems(),
-    viewProblems(),
-  ]) {
+  const ofRole = [roleProblems(), membershipProblems(), timeoutProblems()];
+  const ofSchema = [ownershipProblems(), tableProblems(), functionProblems(), viewProblems()];
+  const found = [...missing];
+  for (const check of missing.length > 0 ? ofRole : [...ofRole, ...ofSchema]) {
     found.push(...(await problemsOf(db, check)));
   }
   return found;
@@ -59,10 +52,15 @@ async function problemsOf(db: SiteDatabase, check: QueryConfig): Promise<string[
 
 async function migrationProblems(db: SiteDatabase, folder?: string): Promise<string[]> {
   const known = await listMigrations(folder);
-  const { rows: found } = await db.acrossSites(sql`
-    select where to_regclass('signet.migrations') is not null
-             and has_table_privilege('signet.migrations', 'select')`);
-  if (found.length === 0) return ["its schema is missing: run `signet migrate`"];
+  const { rows: readable } = await db.acrossSites(sql`
+    select from pg_class c
+      join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = 'signet' and c.relname = 'migrations'
+       and has_schema_privilege(n.oid, 'usage')
+       and has_table_privilege(c.oid, 'select')`);
+  if (readable.length === 0) {
+    return ["its schema is missing, or not for this role: run `signet migrate`"];
+  }
   const { rows } = await db.acrossSites<{ name: string }>(sql`select name from signet.migrations`);
   const applied = new Set(rows.map(({ name }) => name));
   return [
@@ -79,7 +77,10 @@ function versionProblems(): QueryConfig {
   return sql`
     select 'PostgreSQL ' || current_setting('server_version') || ' is too old: '
              || ${OLDEST_VERSION}::text || ' or later is needed' as problem
-     where current_setting('server_version_num')::integer < ${OLDEST_VERSION} * 10000`;
+     where current_setting('server_version_num')::integer < ${OLDEST_VERSION} * 10000
+     union all
+    select 'its encoding is ' || current_setting('server_encoding') || ', and not UTF8'
+     where current_setting('server_encoding') <> 'UTF8'`;
 }
 
 /** `session_user` as well: `reset role` leads back to it. */

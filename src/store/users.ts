@@ -104,6 +104,19 @@ export async function listUsersById(
   return rows.map(toUser);
 }
 
+/**
+ * Locks the active admins of the Site and returns their ids: of two calls that each take one
+ * away, the second sees what the first has left.
+ */
+export async function lockActiveAdmins(db: Queryable, siteId: SiteId): Promise<UserId[]> {
+  const { rows } = await db.query<{ id: UserId }>(sql`
+    select id from signet.users
+     where site_id = ${siteId} and state = 'active' and 'admin' = any(roles)
+     order by id
+       for no key update`);
+  return rows.map((row) => row.id);
+}
+
 /** Inserts a User together with its change. @throws {Failure} `…_taken`, naming what is. */
 export async function insertUser(
   db: Queryable,

@@ -1,12 +1,11 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pino } from "pino";
 import type { TestProject } from "vitest/node";
 import { startEmbeddedPostgres } from "../../src/store/embedded-postgres.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import { ensureDatabase, prepareRoles } from "../../src/store/roles.ts";
-import { testPostgresVersion } from "./postgres.ts";
+import { openTestFolder, testPostgresVersion } from "./postgres.ts";
 
 /** What each test file is told of the run's PostgreSQL. */
 export interface TestPostgres {
@@ -24,7 +23,7 @@ declare module "vitest" {
 
 /** Starts one PostgreSQL with a migrated template database; returns what ends it. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const folder = await mkdtemp(join(tmpdir(), "signet-test-"));
+  const folder = await openTestFolder();
   const log = pino({ level: "warn" });
   const version = testPostgresVersion();
   const dataDir = join(folder, "data");

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
@@ -23,7 +23,7 @@ export function testPostgresVersion(): PostgresVersion {
 export async function startTestPostgres(
   options: Partial<EmbeddedPostgresOptions> = {},
 ): Promise<EmbeddedPostgres> {
-  const folder = await mkdtemp(join(tmpdir(), "signet-test-"));
+  const folder = await openTestFolder();
   const postgres = await startEmbeddedPostgres({
     dataDir: join(folder, "data"),
     log: silentLog,
@@ -36,4 +36,11 @@ export async function startTestPostgres(
     await rm(folder, { recursive: true });
   };
   return { ...postgres, stop, [Symbol.asyncDispose]: stop };
+}
+
+/** Makes a temporary folder that others may enter: as root, PostgreSQL runs as another account. */
+export async function openTestFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "signet-test-"));
+  await chmod(folder, 0o755);
+  return folder;
 }

@@ -88,7 +88,8 @@ export const Scope = {
   UNSPECIFIED: 0,
 
   /**
-   * `auth`: sign Users in and out, register, verify, reset, check tokens.
+   * `auth`: sign Users in and out, register, verify, reset, check tokens, hear of
+   * revocations.
    *
    * @generated from enum value: SCOPE_AUTH = 1;
    */
@@ -116,14 +117,14 @@ export const Scope = {
   USERS_WRITE: 4,
 
   /**
-   * `sync`: follow changes and revocations, compare digests, keep webhooks.
+   * `sync`: follow changes and revocations, compare digests, report mirrors.
    *
    * @generated from enum value: SCOPE_SYNC = 5;
    */
   SYNC: 5,
 
   /**
-   * `site.admin`: change the Site's settings, its keys and its audit log.
+   * `site.admin`: change the Site's settings, keys and webhooks, and read its audit log.
    *
    * @generated from enum value: SCOPE_SITE_ADMIN = 6;
    */

@@ -59,10 +59,13 @@ async function lockNumbers(dataDir: string): Promise<number[]> {
   return names.flatMap((name) => LOCK_NAME.exec(name)?.[1] ?? []).map(Number);
 }
 
-/** Returns undefined for a lock that was given back, and where there is none. */
+/** Returns undefined for a lock that was given back or lost its content, or is not there. */
 async function readHolder(path: string): Promise<Holder | undefined> {
-  const text = await readFile(path, "utf8").catch(() => "");
-  return text === "" ? undefined : (JSON.parse(text) as Holder);
+  try {
+    return JSON.parse(await readFile(path, "utf8")) as Holder;
+  } catch {
+    return undefined;
+  }
 }
 
 async function isAlive({ pid, startedAt }: Holder): Promise<boolean> {

@@ -18,6 +18,9 @@ export interface Placement {
   readonly account: Account | undefined;
 }
 
+/** Present in a data folder whose cluster lies outside of it. */
+const PLACEMENT_ID = "placement-id";
+
 /**
  * Finds, and creates, the folders of an embedded PostgreSQL.
  *
@@ -29,8 +32,8 @@ export async function placeCluster(dataDirWanted: string): Promise<Placement> {
   // Others may pass through a folder of root's, never read it: the cluster lies below.
   await mkdir(dataDirWanted, { recursive: true, mode: account ? 0o711 : 0o700 });
   const dataDir = await realpath(dataDirWanted);
-  const outside = account !== undefined && !(await canEnter(account, dataDir));
-  const home = outside ? await createOutside(dataDir) : dataDir;
+  const home =
+    account && (await liesOutside(dataDir, account)) ? await createOutside(dataDir) : dataDir;
   const cluster = join(home, "postgres");
   return {
     dataDir,
@@ -39,6 +42,17 @@ export async function placeCluster(dataDirWanted: string): Promise<Placement> {
     logFile: join(home, "postgres.log"),
     account: account && ((await ownerOf(cluster)) ?? account),
   };
+}
+
+/** A cluster stays where it is, also when the rights to the folders around it have changed. */
+async function liesOutside(dataDir: string, account: Account): Promise<boolean> {
+  if (await exists(join(dataDir, PLACEMENT_ID))) return true;
+  if (await canEnter(account, dataDir)) return false;
+  if (!(await exists(join(dataDir, "postgres")))) return true;
+  throw new Error(
+    `the database in ${dataDir} cannot be reached by the account that it belongs to: ` +
+      "allow others to enter (chmod o+x) the folder and those above it",
+  );
 }
 
 /** A cluster stays with the account that made it, whatever accounts the machine has by now. */
@@ -64,7 +78,7 @@ async function createOutside(dataDir: string): Promise<string> {
 
 /** A data folder that is deleted and made anew must not find the database of its predecessor. */
 async function placementId(dataDir: string): Promise<string> {
-  const path = join(dataDir, "placement-id");
+  const path = join(dataDir, PLACEMENT_ID);
   try {
     await writeFile(path, randomBytes(16).toString("hex"), { flag: "wx", mode: 0o600 });
   } catch (error) {
@@ -81,4 +95,8 @@ async function createOwn(folder: string): Promise<string> {
     throw new Error(`${folder} is not a folder of root's: remove it, or set SIGNET_DATA_DIR`);
   }
   return folder;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
 }

@@ -41,9 +41,8 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
     // The last backends of a server that was killed are still finishing their statements.
     const passing = said.includes("pre-existing shared memory block");
     if (!passing || Date.now() > deadline) {
-      throw new Error(
-        `PostgreSQL did not start; it says:\n${said.trim().split("\n", 20).join("\n")}`,
-      );
+      const lastLines = said.trim().split("\n").slice(-20).join("\n");
+      throw new Error(`PostgreSQL did not start; it says:\n${lastLines}`);
     }
     await sleep(LIMITS.postgresRestartDelayMs);
   }
@@ -139,5 +138,6 @@ function serverArguments({ placement, port, durable }: PostmasterOptions): strin
   ];
 }
 
-const DURABLE = { fsync: "on", synchronous_commit: "on", full_page_writes: "on" };
-const THROWAWAY = { fsync: "off", synchronous_commit: "off", full_page_writes: "off" };
+const DURABLE = { synchronous_commit: "on", fsync: "on", full_page_writes: "on" };
+/** What is committed survives the death of any process, though not that of the machine. */
+const THROWAWAY = { synchronous_commit: "on", fsync: "off", full_page_writes: "off" };

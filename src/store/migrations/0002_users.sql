@@ -43,6 +43,10 @@ create table signet.users (
   )
 );
 
+-- Serves the check that a Site keeps an admin.
+create index users_active_admins_idx on signet.users (site_id, id)
+  where state = 'active' and 'admin' = any(roles);
+
 create table signet.credentials (
   site_id          uuid not null,
   user_id          uuid not null,

@@ -1,11 +1,8 @@
 import { decodeProtectedHeader, type JWTPayload, jwtVerify, SignJWT } from "jose";
 import { describe, expect, test } from "vitest";
-import {
-  type AccessTokenClaims,
-  signAccessToken,
-  verifyAccessToken,
-} from "../../../src/crypto/access-token.ts";
+import { signAccessToken, verifyAccessToken } from "../../../src/crypto/access-token.ts";
 import { generateSigningKey, type SigningAlgorithm } from "../../../src/crypto/signing-key.ts";
+import type { AccessTokenClaims } from "../../../src/model/access-token-claims.ts";
 import { newId, type SessionId, type SigningKeyId, type UserId } from "../../../src/model/id.ts";
 
 const now = new Date("2030-01-01T00:00:00Z");

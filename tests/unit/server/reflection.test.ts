@@ -6,7 +6,7 @@ import {
   ServerReflection,
   type ServerReflectionRequest,
 } from "../../../gen/grpc/reflection/v1/reflection_pb.ts";
-import * as v1alpha from "../../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
+import * as alpha from "../../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { Health } from "../../../gen/health/v1/health_pb.ts";
 import { UserService } from "../../../gen/signet/v1/user_service_pb.ts";
 import { createDescriptorIndex } from "../../../src/server/descriptor-index.ts";
@@ -103,7 +103,7 @@ describe("reflection", () => {
 
   test("says the same under its older name", async () => {
     const answers: unknown[] = [];
-    for await (const answer of client(v1alpha.ServerReflection).serverReflectionInfo(
+    for await (const answer of client(alpha.ServerReflection).serverReflectionInfo(
       (async function* () {
         yield { messageRequest: { case: "listServices" as const, value: "" } };
       })(),
@@ -124,11 +124,11 @@ describe("reflection", () => {
   });
 });
 
-function client<T extends typeof ServerReflection | typeof v1alpha.ServerReflection>(service: T) {
+function client<T extends typeof ServerReflection | typeof alpha.ServerReflection>(service: T) {
   const { v1, v1alpha } = reflectionServices(options);
   const transport = createRouterTransport((router) => {
     router.service(ServerReflection, v1);
-    router.service(v1alpha.ServerReflection, v1alpha);
+    router.service(alpha.ServerReflection, v1alpha);
   });
   return createClient(service, transport);
 }

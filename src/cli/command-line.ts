@@ -1,0 +1,63 @@
+import { Command, CommanderError } from "commander";
+import { type Context, UsageError } from "./context.ts";
+import { describeError } from "./error-line.ts";
+import { addKeyCommands } from "./key-commands.ts";
+import { addMigrateCommand } from "./migrate-command.ts";
+import { addSiteCommands } from "./site-commands.ts";
+import { addUserCommands } from "./user-commands.ts";
+
+/** How a command ended. */
+const EXIT = { ok: 0, failure: 1, usage: 2 } as const;
+
+const ABOUT = `
+Environment:
+  SIGNET_URL   the Signet to talk to (default: http://127.0.0.1:5678)
+  SIGNET_KEY   an operator key, or a site key, which acts within its own Site
+
+Exit codes:
+  0  done
+  1  refused or failed; the last line says why
+  2  called wrongly; nothing was done
+
+Examples:
+  $ export SIGNET_KEY=$(cat .signet/operator-key)
+  $ signet site create --name Blog --frontend-url https://blog.example.com
+  $ signet key create --site <id> --label "blog backend" --scope auth --scope sync
+  $ signet user get --site <id> --email ada@example.com --json
+`;
+
+/** Runs one command and returns the exit code of the process; it never throws. */
+export async function runCommandLine(words: readonly string[], context: Context): Promise<number> {
+  try {
+    await createCommandLine(context).parseAsync(words, { from: "user" });
+    return EXIT.ok;
+  } catch (error) {
+    return report(error, context);
+  }
+}
+
+function createCommandLine(context: Context): Command {
+  const { print, note } = context.terminal;
+  const root = new Command("signet")
+    .description("Operates a Signet over its RPCs.")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => print(text.trimEnd()),
+      writeErr: (text) => note(text.trimEnd()),
+      outputError: (text, write) => write(text.replace(/^error:/, "signet:")),
+    })
+    .showHelpAfterError("For help: signet --help")
+    .addHelpText("after", ABOUT);
+  addSiteCommands(root, context);
+  addKeyCommands(root, context);
+  addUserCommands(root, context);
+  addMigrateCommand(root, context);
+  return root;
+}
+
+/** Commander has printed its own errors already, and the help that it ends with. */
+function report(error: unknown, { terminal, environment }: Context): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  terminal.note(`signet: ${describeError(error, environment)}`);
+  return error instanceof UsageError ? EXIT.usage : EXIT.failure;
+}

@@ -1,0 +1,56 @@
+import type { Lifetimes, PublicSite, Site } from "../../gen/signet/v1/site_pb.ts";
+import { layOutFields } from "./layout.ts";
+import { LIFETIME_FIELDS, MFA_POLICIES, SIGNING_ALGORITHMS } from "./site-options.ts";
+import { listText, timeText, yesOrNo } from "./values.ts";
+
+/** Lays out all settings of a Site. */
+export function layOutSite({ site }: { readonly site?: Site | undefined }): string {
+  if (!site) return "";
+  return layOutFields([
+    ["Site", site.id],
+    ["Name", site.name],
+    ["Version", String(site.version)],
+    ["Front end", site.frontendUrl],
+    ["Domains", listText(site.domains)],
+    ["Redirects", listText(site.redirectUrls)],
+    ["Origins", listText(site.origins)],
+    ["Issuer", site.issuer],
+    ["Default audience", site.defaultAudience],
+    ["Mail sender", senderText(site.mailSender)],
+    ["Self-registration", yesOrNo(site.selfRegistration)],
+    ["Public calls", yesOrNo(site.publicCalls)],
+    ["Second factor", MFA_POLICIES.wordOf(site.mfaPolicy)],
+    ["Password length", `${site.passwordLengthMin} or more`],
+    ["Signing algorithm", SIGNING_ALGORITHMS.wordOf(site.signingAlgorithm)],
+    ["Lifetimes (s)", lifetimesText(site.lifetimes)],
+    ["Locale", site.locale],
+    ["Deletion protected", yesOrNo(site.deletionProtected)],
+    ["Created", timeText(site.createTime)],
+    ["Updated", timeText(site.updateTime)],
+  ]);
+}
+
+/** Lays out what anybody may know of a Site. */
+export function layOutPublicSite({ site }: { readonly site?: PublicSite | undefined }): string {
+  if (!site) return "";
+  return layOutFields([
+    ["Site", site.id],
+    ["Name", site.name],
+    ["Front end", site.frontendUrl],
+    ["Issuer", site.issuer],
+    ["Self-registration", yesOrNo(site.selfRegistration)],
+    ["Public calls", yesOrNo(site.publicCalls)],
+    ["Password length", `${site.passwordLengthMin} or more`],
+    ["Locale", site.locale],
+  ]);
+}
+
+function senderText(sender: Site["mailSender"]): string {
+  if (!sender) return "";
+  return sender.address && sender.name ? `${sender.name} <${sender.address}>` : sender.address;
+}
+
+function lifetimesText(lifetimes: Lifetimes | undefined): string {
+  if (!lifetimes) return "";
+  return listText([...LIFETIME_FIELDS].map(([name, field]) => `${name} ${lifetimes[field]}`));
+}

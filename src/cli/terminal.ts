@@ -1,0 +1,34 @@
+import { createInterface } from "node:readline/promises";
+
+/** Where a command prints, and whom it may ask. */
+export interface Terminal {
+  /** Prints a line that the command was asked for. */
+  print(text: string): void;
+  /** Prints a line about the command itself, which no program reads. */
+  note(text: string): void;
+  /** Whether a person sits in front of it. */
+  readonly interactive: boolean;
+  /** Asks a question that is answered with yes or no; anything but yes is no. */
+  confirm(question: string): Promise<boolean>;
+}
+
+/** Creates the terminal of a process. */
+export function createTerminal({
+  stdin,
+  stdout,
+  stderr,
+}: Pick<NodeJS.Process, "stdin" | "stdout" | "stderr">): Terminal {
+  return {
+    print: (text) => void stdout.write(`${text}\n`),
+    note: (text) => void stderr.write(`${text}\n`),
+    interactive: Boolean(stdin.isTTY && stderr.isTTY),
+    async confirm(question) {
+      const prompt = createInterface({ input: stdin, output: stderr });
+      try {
+        return /^y(es)?$/i.test((await prompt.question(`${question} [y/N] `)).trim());
+      } finally {
+        prompt.close();
+      }
+    },
+  };
+}

@@ -1,0 +1,49 @@
+import { type User, type UserSignIn, UserStateSchema } from "../../gen/signet/v1/user_pb.ts";
+import { enumWords } from "./enum-words.ts";
+import { type Field, layOutFields } from "./layout.ts";
+import { listText, timeText, yesOrNo } from "./values.ts";
+
+const STATES = enumWords(UserStateSchema);
+
+/** Lays out a User. */
+export function layOutUser({ user }: { readonly user?: User | undefined }): string {
+  return user ? layOutFields(fieldsOf(user)) : "";
+}
+
+/** Lays out a User and how it signs in, where the caller may see that. */
+export function layOutUserWithSignIn(answer: {
+  readonly user?: User | undefined;
+  readonly signIn?: UserSignIn | undefined;
+}): string {
+  const { user, signIn } = answer;
+  if (!user || !signIn) return layOutUser(answer);
+  return layOutFields([
+    ...fieldsOf(user),
+    ["Last login", timeText(signIn.lastLoginTime) ?? "never"],
+    ["Failed logins", String(signIn.failedLogins)],
+    ["Locked until", timeText(signIn.lockExpireTime)],
+    ["Active Sessions", String(signIn.activeSessions)],
+  ]);
+}
+
+function fieldsOf(user: User): Field[] {
+  return [
+    ["User", user.id],
+    ["Site", user.siteId],
+    ["Version", String(user.version)],
+    ["E-mail", user.email && `${user.email} (${user.emailVerified ? "" : "not "}verified)`],
+    ["Username", user.username],
+    ["Display name", user.displayName],
+    ["Picture", user.pictureUrl],
+    ["Locale", user.locale],
+    ["Roles", listText(user.roles)],
+    ["State", STATES.wordOf(user.state)],
+    ["Second factor", yesOrNo(user.mfaEnabled)],
+    ["External id", user.externalId],
+    ["Metadata", user.metadata && JSON.stringify(user.metadata)],
+    ["Deletion protected", user.deletionProtected ? "yes" : undefined],
+    ["Created", timeText(user.createTime)],
+    ["Updated", timeText(user.updateTime)],
+    ["Deleted", timeText(user.deleteTime)],
+  ];
+}

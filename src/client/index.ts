@@ -1,0 +1,46 @@
+/** The client library of Signet: all that a sibling app needs. */
+
+export { Code, ConnectError } from "@connectrpc/connect";
+export { Scope } from "../../gen/signet/v1/access_pb.ts";
+export {
+  Delivery,
+  InvalidTokenReason,
+  MfaMethod,
+  OneTimePurpose,
+} from "../../gen/signet/v1/auth_service_pb.ts";
+export { type Change, ChangeKind, type Sums } from "../../gen/signet/v1/change_pb.ts";
+export { type ErrorDetail, ErrorReason } from "../../gen/signet/v1/error_pb.ts";
+export type { Session, TokenPair } from "../../gen/signet/v1/session_pb.ts";
+export { MfaPolicy, SigningAlgorithm, type Site } from "../../gen/signet/v1/site_pb.ts";
+export { type User, UserOriginKind, UserState } from "../../gen/signet/v1/user_pb.ts";
+export { errorDetailOf, reasonOf } from "./errors.ts";
+export {
+  type ClientVerifierOptions,
+  createSignetClient,
+  type SignetClient,
+  type SignetClientOptions,
+} from "./signet-client.ts";
+export type {
+  CursorStore,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionFilter,
+} from "./subscription.ts";
+export type {
+  ChangesItem,
+  CheckpointItem,
+  HelloItem,
+  SiteDeletedItem,
+  SnapshotEndItem,
+  SnapshotPageItem,
+  SubscriptionItem,
+} from "./subscription-item.ts";
+export type { SubscriptionStatus } from "./subscription-status.ts";
+export { InvalidTokenError, type TokenProblem, VerifierUnavailableError } from "./token-error.ts";
+export {
+  createTokenVerifier,
+  type TokenIssuer,
+  type TokenVerifier,
+  type TokenVerifierOptions,
+} from "./token-verifier.ts";
+export type { VerifiedToken } from "./verified-token.ts";

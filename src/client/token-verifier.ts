@@ -1,0 +1,104 @@
+import { errors, type JWTVerifyGetKey, jwtVerify } from "jose";
+import { createKeySet } from "./key-set.ts";
+import { InvalidTokenError, VerifierUnavailableError } from "./token-error.ts";
+import { REQUIRED_CLAIMS, readVerifiedToken, type VerifiedToken } from "./verified-token.ts";
+
+/** Whose tokens are good, and for whom they must be. */
+export type TokenVerifierOptions = TokenIssuer & {
+  /** Whom a token must be for: it names at least one of these. Usually the name of this app. */
+  readonly audience: string | readonly string[];
+  /** Where the Site's public keys are; default: `{issuer}/.well-known/jwks.json`. */
+  readonly jwksUrl?: string;
+};
+
+/** The Site: by its issuer, as GetSite tells it, or by its id at Signet's public address. */
+export type TokenIssuer =
+  | { readonly issuer: string }
+  | { readonly url: string; readonly siteId: string };
+
+/** Checks access tokens locally. */
+export interface TokenVerifier {
+  /**
+   * Checks type, signature, issuer, audience and times of an access token, and that every claim
+   * is there, without a call to Signet but for its public keys, which are fetched at first use
+   * and then every 5 minutes.
+   *
+   * A good answer may be up to one token lifetime out of date (15 minutes by default, at most an
+   * hour): it does not know of a logout, a disabled User or changed roles. Ask ValidateToken
+   * where that matters. Clocks may differ by 30 s.
+   *
+   * @throws {InvalidTokenError} where the token is not good; `problem` says why.
+   * @throws {VerifierUnavailableError} where the public keys cannot be fetched.
+   */
+  verify(token: string): Promise<VerifiedToken>;
+}
+
+/**
+ * Makes a verifier for the access tokens of one Site (RFC 9068). One for the whole program is
+ * enough, and best: it keeps the keys.
+ *
+ * @throws {TypeError} where the issuer is not that of a Site, or there is no audience.
+ */
+export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
+  const issuer = "issuer" in options ? options.issuer : issuerAt(options.url, options.siteId);
+  const siteId = siteIdOf(issuer);
+  const audience = readAudience(options.audience);
+  const keys = createKeySet(options.jwksUrl ?? `${issuer}/.well-known/jwks.json`);
+  const rules = { issuer, audience, ...TOKEN_RULES };
+  return {
+    async verify(token) {
+      const claims = await verifiedClaims(token, keys, rules);
+      const verified = readVerifiedToken(siteId, claims);
+      const earliestMs = Date.now() + CLOCK_TOLERANCE_SECONDS * 1_000;
+      // jose checks `nbf` alone, which Signet does not set: a token begins when it is issued.
+      if (!verified || verified.issueTime.getTime() > earliestMs) {
+        throw new InvalidTokenError("malformed");
+      }
+      return verified;
+    },
+  };
+}
+
+/** @throws {TypeError} where there is no audience, or an empty one. */
+export function readAudience(audience: string | readonly string[]): string[] {
+  const audiences = [audience].flat();
+  if (audiences.length > 0 && !audiences.includes("")) return audiences;
+  throw new TypeError("audience is missing");
+}
+
+const TOKEN_LENGTH_MAX = 4_096;
+const CLOCK_TOLERANCE_SECONDS = 30;
+const TOKEN_RULES = {
+  typ: "at+jwt",
+  algorithms: ["ES256", "RS256"],
+  clockTolerance: CLOCK_TOLERANCE_SECONDS,
+  requiredClaims: [...REQUIRED_CLAIMS],
+};
+
+function issuerAt(url: string, siteId: string): string {
+  return `${url.replace(/\/$/, "")}/sites/${siteId}`;
+}
+
+function siteIdOf(issuer: string): string {
+  const siteId = /^https?:\/\/.+\/sites\/([0-9a-f-]{36})$/.exec(issuer)?.[1];
+  if (!siteId) throw new TypeError(`${issuer} is not the issuer of a Site`);
+  return siteId;
+}
+
+type TokenRules = Parameters<typeof jwtVerify>[2];
+
+async function verifiedClaims(token: string, keys: JWTVerifyGetKey, rules: TokenRules) {
+  if (token.length > TOKEN_LENGTH_MAX) throw new InvalidTokenError("malformed");
+  try {
+    return (await jwtVerify(token, keys, rules)).payload;
+  } catch (error) {
+    throw toTokenError(error);
+  }
+}
+
+function toTokenError(error: unknown): Error {
+  if (error instanceof VerifierUnavailableError) return error;
+  if (error instanceof errors.JWTExpired) return new InvalidTokenError("expired", { cause: error });
+  const isAudience = error instanceof errors.JWTClaimValidationFailed && error.claim === "aud";
+  return new InvalidTokenError(isAudience ? "audience" : "malformed", { cause: error });
+}

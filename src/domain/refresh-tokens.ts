@@ -1,0 +1,127 @@
+import { boxWithSecret, openWithSecret } from "../crypto/secret-box.ts";
+import { mintSiteSecret, readSiteSecret } from "../crypto/site-secret.ts";
+import type { Caller } from "../model/caller.ts";
+import { Failure } from "../model/failure.ts";
+import type { SessionId, SiteId } from "../model/id.ts";
+import { type Secret, secret } from "../model/secret.ts";
+import type { Session } from "../model/session.ts";
+import type { User } from "../model/user.ts";
+import { findCredentials } from "../store/credentials.ts";
+import {
+  findUsedRefreshToken,
+  insertRefreshToken,
+  rotateRefreshToken,
+} from "../store/refresh-tokens.ts";
+import { extendSession } from "../store/sessions.ts";
+import type { Queryable } from "../store/sql.ts";
+import { findUser } from "../store/users.ts";
+import { recordAct } from "./audit.ts";
+import type { Deps } from "./deps.ts";
+import { endSessionNow } from "./sessions.ts";
+import { type AccessToken, mintAccessToken } from "./tokens.ts";
+import { write } from "./write.ts";
+
+/** A refresh token on its way to its holder. */
+export interface RefreshToken {
+  readonly text: Secret;
+  readonly expireTime: Date;
+}
+
+/** The next tokens of a Session. */
+export interface RefreshedSession {
+  readonly session: Session;
+  readonly user: User;
+  readonly accessToken: AccessToken;
+  readonly refreshToken: RefreshToken;
+}
+
+/** How long a used token gives its successor again: an answer may have been lost. */
+const GRACE_MS = 10_000;
+
+/** Makes the first refresh token of a Session. */
+export async function mintRefreshToken(
+  tx: Queryable,
+  session: Session,
+  now: Date,
+): Promise<RefreshToken> {
+  const minted = mintSiteSecret("refresh_token", session.siteId);
+  await insertRefreshToken(tx, session.siteId, session.id, minted.hash, now);
+  return { text: minted.text, expireTime: session.idleExpireTime };
+}
+
+/**
+ * Turns a refresh token into the next pair of its Session.
+ *
+ * For 10 s the same token gives the same successor again; later, or once the successor was
+ * used, it counts as stolen and ends the Session.
+ *
+ * @throws {Failure} `refresh_token_invalid`
+ */
+export async function refreshSession(
+  deps: Deps,
+  caller: Caller,
+  siteId: SiteId,
+  text: string,
+): Promise<RefreshedSession> {
+  const presented = readSiteSecret("refresh_token", text);
+  if (presented?.siteId !== siteId) throw invalid();
+  const known = await deps.sites.get(siteId);
+  const outcome = await write(deps, siteId, async (tx) => {
+    const now = deps.clock.now();
+    const next = await rotate(tx, siteId, secret(text), presented.hash, now);
+    if (next.stolen) {
+      await endSessionNow(tx, siteId, next.sessionId, now);
+      const details = { session_id: next.sessionId };
+      await recordAct(tx, siteId, caller, { kind: "refresh_token.reused", details }, now);
+      return undefined; // Committed; the refusal follows.
+    }
+    const idleSeconds = known.site.lifetimes.sessionIdleSeconds;
+    const session = await extendSession(tx, siteId, next.sessionId, { now, idleSeconds });
+    const user = session && (await findUser(tx, siteId, { by: "id", id: session.userId }));
+    const credentials = user && (await findCredentials(tx, siteId, user.id));
+    if (!session || user?.state !== "active" || !credentials) throw invalid();
+    return { session, user, generation: credentials.generation, text: next.successor };
+  });
+  if (!outcome) throw invalid();
+  const { session, user, generation } = outcome;
+  return {
+    session,
+    user,
+    accessToken: mintAccessToken(deps, known, session, user, generation),
+    refreshToken: { text: outcome.text, expireTime: session.idleExpireTime },
+  };
+}
+
+type Rotation =
+  | { readonly stolen: false; readonly sessionId: SessionId; readonly successor: Secret }
+  | { readonly stolen: true; readonly sessionId: SessionId };
+
+async function rotate(
+  tx: Queryable,
+  siteId: SiteId,
+  presented: Secret,
+  tokenHash: Buffer,
+  now: Date,
+): Promise<Rotation> {
+  const successor = mintSiteSecret("refresh_token", siteId);
+  const sealed = boxWithSecret(presented, boxScope(siteId), Buffer.from(successor.text.reveal()));
+  const next = { tokenHash: successor.hash, sealed };
+  const sessionId = await rotateRefreshToken(tx, siteId, tokenHash, next, now);
+  if (sessionId) return { stolen: false, sessionId, successor: successor.text };
+
+  const used = await findUsedRefreshToken(tx, siteId, tokenHash);
+  if (!used) throw invalid();
+  const inGrace = now.getTime() - used.useTime.getTime() <= GRACE_MS;
+  if (!inGrace || !used.successorUnused) return { stolen: true, sessionId: used.sessionId };
+  const opened = openWithSecret(presented, boxScope(siteId), used.successorSealed);
+  if (!opened) throw new Error("the successor of a refresh token does not open");
+  return { stolen: false, sessionId: used.sessionId, successor: secret(opened.toString()) };
+}
+
+function boxScope(siteId: SiteId) {
+  return { purpose: "refresh_token_successor", context: [siteId] };
+}
+
+function invalid(): Failure {
+  return new Failure("refresh_token_invalid");
+}

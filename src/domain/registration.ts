@@ -1,0 +1,174 @@
+import type { PasswordHash } from "../crypto/password-hash.ts";
+import type { Caller, Client } from "../model/caller.ts";
+import type { EmailAddress } from "../model/email-address.ts";
+import { Failure } from "../model/failure.ts";
+import { newId, type SiteId, type UserId } from "../model/id.ts";
+import type { Secret } from "../model/secret.ts";
+import type { Site } from "../model/site.ts";
+import { newUser, type User } from "../model/user.ts";
+import { findCredentials, insertCredentials, updatePassword } from "../store/credentials.ts";
+import { addMailJob } from "../store/mail-jobs.ts";
+import type { Queryable } from "../store/sql.ts";
+import { findUser, firstVersion, lockUser } from "../store/users.ts";
+import { recordAct } from "./audit.ts";
+import type { Deps } from "./deps.ts";
+import { type MintedOneTimeToken, mintVerificationToken } from "./one-time.ts";
+import { saveNewUser, saveUser, write } from "./write.ts";
+
+/** What a person brings to register. */
+export interface Registration {
+  readonly id: UserId | undefined;
+  readonly email: EmailAddress;
+  /** Absent: set when the address is verified. */
+  readonly password: Secret | undefined;
+  readonly username: string | undefined;
+  readonly displayName: string;
+  readonly locale: string;
+  readonly redirectUrl: string;
+  /** Whether the caller sends the mail itself, and so gets the token. */
+  readonly returnToken: boolean;
+  readonly client: Client;
+  readonly signal: AbortSignal;
+}
+
+/** What came of it; `user` is absent where the address has a verified account. */
+export interface Registered {
+  readonly user: User | undefined;
+  readonly token: MintedOneTimeToken | undefined;
+}
+
+/**
+ * Registers a person, and sends the mail that asks to verify the address.
+ *
+ * The same work is done whether or not the address has an account, and the answer does not
+ * tell. An earlier registration that still waits keeps its password only if both are the same.
+ *
+ * @throws {Failure} `self_registration_off`, `overloaded`, `id_taken`.
+ */
+export async function register(
+  deps: Deps,
+  caller: Caller,
+  siteId: SiteId,
+  registration: Registration,
+): Promise<Registered> {
+  const { site } = await deps.sites.get(siteId);
+  if (!site.selfRegistration) throw new Failure("self_registration_off");
+  const password = await preparePassword(deps, siteId, registration);
+  // Two registrations of one address at the same instant: the second finds the first.
+  return await attempt().catch((error: unknown) => {
+    if (error instanceof Failure && error.reason === "email_taken") return attempt();
+    throw error;
+  });
+
+  function attempt(): Promise<Registered> {
+    return write(deps, siteId, async (tx) => {
+      const known = await findUser(tx, siteId, { by: "email", email: registration.email });
+      if (!known) return await createUser(deps, tx, caller, site, registration, password.hash);
+      if (known.emailVerified || known.state !== "active") {
+        return await tellOwner(tx, known);
+      }
+      return await registerAgain(deps, tx, caller, site, known.id, registration, password.same);
+    });
+  }
+}
+
+/** Hashes and compares before the transaction, and does both in every case. */
+async function preparePassword(
+  deps: Deps,
+  siteId: SiteId,
+  { email, password, signal }: Registration,
+): Promise<{ readonly hash: PasswordHash | undefined; readonly same: boolean }> {
+  if (!password) return { hash: undefined, same: false };
+  const stored = await deps.db.inSite(
+    siteId,
+    async (tx) => {
+      const user = await findUser(tx, siteId, { by: "email", email });
+      return user && (await findCredentials(tx, siteId, user.id))?.password;
+    },
+    { readOnly: true },
+  );
+  const same = await deps.hasher.verify({ siteId, signal }, password, stored);
+  return { hash: await deps.hasher.hash({ siteId, signal }, password), same };
+}
+
+async function createUser(
+  deps: Deps,
+  tx: Queryable,
+  caller: Caller,
+  site: Site,
+  registration: Registration,
+  hash: PasswordHash | undefined,
+): Promise<Registered> {
+  const now = deps.clock.now();
+  const user = newUser({
+    id: registration.id ?? newId<UserId>(now),
+    siteId: site.id,
+    version: await firstVersion(tx),
+    email: registration.email,
+    username: await freeUsername(tx, site.id, registration.username),
+    displayName: registration.displayName,
+    locale: registration.locale,
+    passwordChangeTime: hash && now,
+    createTime: now,
+  });
+  await saveNewUser(deps, tx, user);
+  await insertCredentials(tx, site.id, user.id, hash);
+  const act = { kind: "user.registered", subjectId: user.id, clientIp: registration.client.ip };
+  await recordAct(tx, site.id, caller, act, now);
+  return { user, token: await askToVerify(tx, site, user, registration, now) };
+}
+
+/** A username that another User has is left out: to say so would tell who has it. */
+async function freeUsername(
+  tx: Queryable,
+  siteId: SiteId,
+  username: string | undefined,
+): Promise<string | undefined> {
+  if (username === undefined) return undefined;
+  return (await findUser(tx, siteId, { by: "username", username })) ? undefined : username;
+}
+
+/** Nobody prepares an account for the owner of another's address. */
+async function registerAgain(
+  deps: Deps,
+  tx: Queryable,
+  caller: Caller,
+  site: Site,
+  userId: UserId,
+  registration: Registration,
+  samePassword: boolean,
+): Promise<Registered> {
+  const locked = await lockUser(tx, site.id, userId);
+  if (!locked) throw new Error("a User vanished from its own transaction");
+  if (locked.user.emailVerified) return await tellOwner(tx, locked.user);
+  const now = deps.clock.now();
+  if (registration.id === userId) return { user: locked.user, token: undefined };
+  let { user } = locked;
+  if (user.passwordChangeTime && !samePassword) {
+    await updatePassword(tx, site.id, userId, undefined);
+    const version = locked.nextVersion;
+    const after = { ...user, version, passwordChangeTime: undefined, updateTime: now };
+    user = await saveUser(deps, tx, user, after, ["user_password_changed"]);
+  }
+  const act = { kind: "user.registered_again", subjectId: userId };
+  await recordAct(tx, site.id, caller, { ...act, clientIp: registration.client.ip }, now);
+  return { user, token: await askToVerify(tx, site, user, registration, now) };
+}
+
+async function askToVerify(
+  tx: Queryable,
+  site: Site,
+  user: User,
+  { returnToken, redirectUrl }: Registration,
+  now: Date,
+): Promise<MintedOneTimeToken | undefined> {
+  if (returnToken) return await mintVerificationToken(tx, site, user, redirectUrl, now);
+  await addMailJob(tx, { mail: "verify_email", siteId: site.id, userId: user.id, redirectUrl });
+  return undefined;
+}
+
+async function tellOwner(tx: Queryable, user: User): Promise<Registered> {
+  const { siteId, id: userId } = user;
+  await addMailJob(tx, { mail: "registered_already", siteId, userId, redirectUrl: "" });
+  return { user: undefined, token: undefined };
+}

@@ -1,0 +1,64 @@
+import { type JobHelpers, Logger as QueueLogger, run } from "graphile-worker";
+import type { Pool } from "pg";
+import type { Logger } from "pino";
+import { MAIL_TASK, type MailJob } from "../store/mail-jobs.ts";
+import { isPermanent, type MailDeps, sendMail } from "./send-mail.ts";
+
+/** The background work of this process. */
+export interface JobRunner {
+  /** Finishes the jobs under way and takes no more. */
+  stop(): Promise<void>;
+}
+
+const CONCURRENCY = 2;
+const POLL_MS = 2_000;
+
+/**
+ * Starts to work on the queue. Any number of processes may: each job runs on one of them, and is
+ * tried again with growing delays until it succeeds or has failed 25 times.
+ */
+export async function startJobs(options: {
+  readonly pool: Pool;
+  readonly mail: MailDeps;
+  readonly log: Logger;
+}): Promise<JobRunner> {
+  const { pool, mail, log } = options;
+  const runner = await run({
+    pgPool: pool,
+    concurrency: CONCURRENCY,
+    pollInterval: POLL_MS,
+    noHandleSignals: true,
+    logger: toQueueLogger(log),
+    taskList: {
+      [MAIL_TASK]: (payload, helpers) => runMail(mail, payload as MailJob, helpers, log),
+    },
+  });
+  runner.promise.catch((error: unknown) => log.error({ err: error }, "job queue has stopped"));
+  return { stop: () => runner.stop() };
+}
+
+/** A mail that no server will ever take is given up, and stays in the log. */
+async function runMail(
+  mail: MailDeps,
+  job: MailJob,
+  { job: { id } }: JobHelpers,
+  log: Logger,
+): Promise<void> {
+  const { siteId, userId } = job;
+  try {
+    await sendMail(mail, id, job);
+    log.info({ mail: job.mail, siteId, userId, jobId: id }, "mail sent");
+  } catch (error) {
+    log.warn({ err: error, mail: job.mail, siteId, userId, jobId: id }, "mail not sent");
+    if (!isPermanent(error)) throw error;
+  }
+}
+
+/** The queue's own texts can hold payloads, so only errors of it are told, and by level. */
+function toQueueLogger(log: Logger): QueueLogger {
+  return new QueueLogger(() => (level, message) => {
+    if (level === "error") log.error({ queue: message.slice(0, 200) }, "job queue");
+    else if (level === "warning") log.warn({ queue: message.slice(0, 200) }, "job queue");
+    else log.debug({ queue: message.slice(0, 200) }, "job queue");
+  });
+}

@@ -1,0 +1,57 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import { type ContextValues, createContextKey, type Interceptor } from "@connectrpc/connect";
+import type { AccessRule } from "../../gen/signet/v1/access_pb.ts";
+import type { Authentication } from "../domain/authentication.ts";
+import type { KnownSites } from "../domain/known-sites.ts";
+import type { Caller } from "../model/caller.ts";
+import { Failure } from "../model/failure.ts";
+import { parseId, type SiteId } from "../model/id.ts";
+import { admit } from "./access-rules.ts";
+
+const callerKey = createContextKey<Caller>({ kind: "anonymous" }, { description: "who calls" });
+
+/** Returns who calls, as the credential has proved. */
+export function callerOf(values: ContextValues): Caller {
+  return values.get(callerKey);
+}
+
+/**
+ * Creates the one gate of all RPCs: it finds out who calls and applies the method's access
+ * rule before anything else is done. A method without a rule, such as those of health and
+ * reflection, which belong to the server, is none of its concern.
+ */
+export function authorize(options: {
+  readonly rules: ReadonlyMap<DescMethod, AccessRule>;
+  readonly authentication: Authentication;
+  readonly sites: KnownSites;
+}): Interceptor {
+  const { rules, authentication, sites } = options;
+  return (next) => async (request) => {
+    const rule = rules.get(request.method);
+    if (!rule) return await next(request);
+    const caller = await authentication.authenticate(request.header.get("authorization"));
+    request.contextValues.set(callerKey, caller);
+    switch (admit(rule, caller)) {
+      case "admitted":
+        break;
+      case "public":
+        await requirePublicSite(sites, request.message);
+        break;
+      case "denied":
+        throw new Failure(caller.kind === "anonymous" ? "credential_invalid" : "access_denied");
+    }
+    return await next(request);
+  };
+}
+
+/** A Site that does not exist looks like one that has no public calls. */
+async function requirePublicSite(sites: KnownSites, message: object): Promise<void> {
+  const siteId = "siteId" in message && typeof message.siteId === "string" ? message.siteId : "";
+  // Without the Site's name, the caller most likely has forgotten the credential.
+  if (siteId === "") throw new Failure("credential_invalid");
+  const known = await sites.get(parseId<SiteId>(siteId, "site_id")).catch((error: unknown) => {
+    if (error instanceof Failure && error.reason === "site_not_found") return undefined;
+    throw error;
+  });
+  if (!known?.site.publicCalls) throw new Failure("credential_invalid");
+}

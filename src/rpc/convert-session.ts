@@ -1,0 +1,82 @@
+import { type Timestamp, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import type { ContextValues } from "@connectrpc/connect";
+import type { Client as ClientMessage } from "../../gen/signet/v1/session_pb.ts";
+import type { RefreshToken } from "../domain/refresh-tokens.ts";
+import type { AccessToken } from "../domain/tokens.ts";
+import type { AccessTokenClaims } from "../model/access-token-claims.ts";
+import type { Caller, Client } from "../model/caller.ts";
+import type { SiteId } from "../model/id.ts";
+import type { Session } from "../model/session.ts";
+import { callerOf } from "./authorize.ts";
+import { clientAddressOf } from "./client-address.ts";
+
+const USER_AGENT_LENGTH_MAX = 512;
+const ADDRESS_LENGTH_MAX = 64;
+
+/**
+ * Returns the end user's device: what a backend passes on, and else the client itself. Only a
+ * site key is believed; anybody else could name a victim's address.
+ */
+export function clientOf(
+  message: ClientMessage | undefined,
+  { values, requestHeader }: { readonly values: ContextValues; readonly requestHeader: Headers },
+): Client {
+  const caller: Caller = callerOf(values);
+  const own = {
+    ip: clientAddressOf(values),
+    userAgent: (requestHeader.get("user-agent") ?? "").slice(0, USER_AGENT_LENGTH_MAX),
+  };
+  if (caller.kind !== "site_key" || !message) return own;
+  return {
+    ip: message.ip.slice(0, ADDRESS_LENGTH_MAX) || own.ip,
+    userAgent: message.userAgent.slice(0, USER_AGENT_LENGTH_MAX),
+  };
+}
+
+/** Translates a Session into the fields of its message. */
+export function toSessionMessage(session: Session, current: boolean) {
+  return {
+    id: session.id,
+    userId: session.userId,
+    client: { ip: session.client.ip, userAgent: session.client.userAgent },
+    createTime: timestampFromDate(session.createTime),
+    lastRefreshTime: timestampFromDate(session.lastRefreshTime),
+    idleExpireTime: timestampFromDate(session.idleExpireTime),
+    absoluteExpireTime: timestampFromDate(session.absoluteExpireTime),
+    authTime: timestampFromDate(session.authTime),
+    amr: [...session.amr],
+    current,
+  };
+}
+
+/** Translates the tokens of a Session; here their text leaves the process. */
+export function toTokenPair(accessToken: AccessToken, refreshToken: RefreshToken) {
+  return {
+    accessToken: accessToken.text.reveal(),
+    accessTokenExpireTime: timestampFromDate(accessToken.expireTime),
+    refreshToken: refreshToken.text.reveal(),
+    refreshTokenExpireTime: timestampFromDate(refreshToken.expireTime),
+  };
+}
+
+/** Translates the claims of an access token. */
+export function toClaimsMessage(siteId: SiteId, claims: AccessTokenClaims) {
+  return {
+    userId: claims.userId,
+    siteId,
+    sessionId: claims.sessionId,
+    generation: BigInt(claims.generation),
+    roles: [...claims.roles],
+    audiences: [...claims.audiences],
+    authTime: timestampFromDate(claims.authTime),
+    amr: [...claims.authMethods],
+    issueTime: timestampFromDate(claims.issueTime),
+    expireTime: timestampFromDate(claims.expireTime),
+    tokenId: claims.tokenId,
+  };
+}
+
+/** Translates a time that may be absent. */
+export function optionalTimestamp(time: Date | undefined): Timestamp | undefined {
+  return time && timestampFromDate(time);
+}

@@ -1,0 +1,215 @@
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { GoodbyeReason } from "../../gen/signet/v1/change_pb.ts";
+import type { Deps } from "../domain/deps.ts";
+import { changesAfter, currentHead, snapshotPage } from "../domain/sync.ts";
+import { openWatchCursor, sealWatchCursor, type WatchPlace } from "../domain/watch-cursor.ts";
+import type { Caller } from "../model/caller.ts";
+import type { SiteHead, UserChange } from "../model/change.ts";
+import { Failure } from "../model/failure.ts";
+import type { SiteId } from "../model/id.ts";
+import type { ChangeRing } from "./change-ring.ts";
+import { createStreamEnd, type StreamEnd } from "./stream-end.ts";
+import type { StreamSlots } from "./stream-slots.ts";
+import { changeBatchFrame, type Frame, snapshotPageFrame } from "./watch-frames.ts";
+import type { WatchScope } from "./watch-scope.ts";
+
+/** What the streams of a process share. */
+export interface WatchDeps {
+  readonly deps: Deps;
+  readonly ring: ChangeRing;
+  readonly epoch: () => number;
+  /** Snapshots under way. */
+  readonly snapshots: StreamSlots;
+}
+
+/** What one subscriber asks for. */
+export interface Watch {
+  readonly caller: Caller;
+  readonly siteId: SiteId;
+  readonly scope: WatchScope;
+  /** Empty: from the start. */
+  readonly cursor: string;
+  readonly snapshot: boolean;
+  /** Names the subscriber among those that limits count together. */
+  readonly clientName: string;
+  readonly heartbeatSeconds: number;
+  readonly signal: AbortSignal;
+}
+
+const BATCH_MAX = 500;
+const AGE_SECONDS = 30 * 60;
+const AGE_SPREAD = 0.2; // So that streams that began together do not end together.
+const RETURN_DELAY_MS = 2_000;
+
+/** Streams the Users of a Site, then every change to them; `sync_service.proto` says how. */
+export async function* watchUsers(shared: WatchDeps, watch: Watch): AsyncGenerator<Frame> {
+  const { deps } = shared;
+  const { siteId } = watch;
+  const head = await currentHead(deps, siteId);
+  const place = startPlace(deps, watch, head);
+  const ageSeconds = Math.round(AGE_SECONDS * (1 - AGE_SPREAD + 2 * AGE_SPREAD * Math.random()));
+  const end = createStreamEnd(deps.live, watch, ageSeconds * 1_000);
+  try {
+    yield helloFrame(deps, watch, head, place, ageSeconds);
+    const position =
+      place.phase === "snapshot" ? yield* snapshot(shared, watch, place, end) : place.position;
+    if (end.reason === undefined) yield* tail(shared, watch, place.epoch, position, end);
+    if (end.reason === undefined) return; // The client has left.
+    yield goodbyeFrame(end.reason);
+    end.throwIfRefused();
+  } finally {
+    end.release();
+  }
+}
+
+function helloFrame(
+  deps: Deps,
+  { siteId, scope, heartbeatSeconds }: Watch,
+  head: SiteHead,
+  place: WatchPlace,
+  ageSecondsMax: number,
+): Frame {
+  const value = {
+    siteId,
+    epoch: head.epoch,
+    head: BigInt(head.position),
+    oldestPosition: BigInt(head.oldestPosition),
+    cursor: sealWatchCursor(deps, siteId, scope.name, place),
+    snapshot: place.phase === "snapshot",
+    userCount: BigInt(head.users),
+    heartbeatSeconds,
+    ageSecondsMax,
+    userFields: [...scope.projection],
+    serverTime: timestampFromDate(deps.clock.now()),
+  };
+  return { frame: { case: "hello", value } };
+}
+
+/** Where the stream begins. @throws {Failure} of the cursor's reasons. */
+function startPlace(deps: Deps, { siteId, scope, cursor, snapshot }: Watch, head: SiteHead) {
+  const { epoch, position, oldestPosition } = head;
+  if (cursor === "") {
+    return snapshot
+      ? ({ phase: "snapshot", epoch, tailPosition: position, after: undefined } as const)
+      : ({ phase: "tail", epoch, position } as const);
+  }
+  const place = openWatchCursor(deps, siteId, scope.name, cursor);
+  if (place.epoch !== epoch) throw new Failure("epoch_changed", { epoch: String(epoch) });
+  const from = place.phase === "snapshot" ? place.tailPosition : place.position;
+  if (from > position) throw new Failure("cursor_ahead");
+  if (from + 1 < oldestPosition) {
+    throw new Failure("cursor_expired", { oldest_position: String(oldestPosition) });
+  }
+  return place;
+}
+
+/** Sends the pages, each read in a transaction of its own; returns where the tail begins. */
+async function* snapshot(
+  { deps, snapshots }: WatchDeps,
+  { siteId, scope, clientName, signal }: Watch,
+  { epoch, tailPosition, after: start }: Extract<WatchPlace, { readonly phase: "snapshot" }>,
+  end: StreamEnd,
+): AsyncGenerator<Frame, number> {
+  const release = snapshots.take(clientName);
+  signal.addEventListener("abort", release, { once: true }); // Also while a reader blocks.
+  try {
+    for (let after = start; !signal.aborted && end.reason === undefined; ) {
+      const users = await snapshotPage(deps, siteId, { after, limit: BATCH_MAX });
+      after = users.at(-1)?.id ?? after;
+      const place = { phase: "snapshot", epoch, tailPosition, after } as const;
+      const cursor = sealWatchCursor(deps, siteId, scope.name, place);
+      if (users.length > 0) yield snapshotPageFrame(users, scope, cursor);
+      if (users.length === BATCH_MAX) continue;
+      yield await snapshotEndFrame(deps, siteId, scope, epoch, tailPosition);
+      break;
+    }
+    return tailPosition;
+  } finally {
+    release();
+    signal.removeEventListener("abort", release);
+  }
+}
+
+async function snapshotEndFrame(
+  deps: Deps,
+  siteId: SiteId,
+  scope: WatchScope,
+  epoch: number,
+  tailPosition: number,
+): Promise<Frame> {
+  const { position } = await currentHead(deps, siteId);
+  const place = { phase: "tail", epoch, position: tailPosition } as const;
+  const cursor = sealWatchCursor(deps, siteId, scope.name, place);
+  const value = { position: BigInt(position), tailPosition: BigInt(tailPosition), cursor };
+  return { frame: { case: "snapshotEnd", value } };
+}
+
+/** Follows the log: first what the database has, then from the ring, until the stream ends. */
+async function* tail(
+  shared: WatchDeps,
+  watch: Watch,
+  epoch: number,
+  start: number,
+  end: StreamEnd,
+): AsyncGenerator<Frame> {
+  const { deps, ring } = shared;
+  const { siteId, scope } = watch;
+  const heartbeatMs = watch.heartbeatSeconds * 1_000;
+  const place = (position: number) =>
+    sealWatchCursor(deps, siteId, scope.name, { phase: "tail", epoch, position });
+  let position = start;
+  let inLog = true;
+  let silentSinceMs = performance.now();
+
+  while (!watch.signal.aborted && end.reason === undefined) {
+    if (shared.epoch() !== epoch) {
+      throw new Failure("epoch_changed", { epoch: String(shared.epoch()) });
+    }
+    const batch: readonly UserChange[] | undefined = inLog
+      ? await changesAfter(deps, siteId, { after: position, limit: BATCH_MAX })
+      : ring.after(siteId, position, BATCH_MAX);
+    inLog = batch === undefined || (inLog && batch.length > 0);
+    const last = batch?.at(-1);
+    if (batch && last) {
+      const covered = { previousPosition: position, position: last.position };
+      const make = () => ({
+        frame: changeBatchFrame(batch, scope, { ...covered, cursor: place(last.position) }),
+      });
+      const name = `${position}/${last.position}/${scope.name}`;
+      const { frame } = inLog ? make() : ring.shared(siteId, name, make);
+      position = last.position;
+      if (!frame) continue;
+      yield frame;
+      silentSinceMs = performance.now();
+    } else if (!inLog) {
+      const waitMs = silentSinceMs + heartbeatMs - performance.now();
+      if (waitMs > 0) {
+        await end.wait(waitMs, (wake) => ring.onChange(siteId, wake));
+        continue;
+      }
+      yield checkpointFrame(deps, position, place(position), ring.head(siteId));
+      silentSinceMs = performance.now();
+    }
+  }
+}
+
+function checkpointFrame(deps: Deps, position: number, cursor: string, head: number): Frame {
+  const value = {
+    position: BigInt(position),
+    cursor,
+    head: BigInt(Math.max(head, position)),
+    serverTime: timestampFromDate(deps.clock.now()),
+  };
+  return { frame: { case: "checkpoint", value } };
+}
+
+const GOODBYE = {
+  max_age: GoodbyeReason.MAX_AGE,
+  key_ended: GoodbyeReason.REAUTHENTICATE,
+} as const;
+
+function goodbyeFrame(reason: NonNullable<StreamEnd["reason"]>): Frame {
+  const retryDelayMs = BigInt(Math.round(RETURN_DELAY_MS * Math.random()));
+  const value = { reason: GOODBYE[reason], cursor: "", retryDelayMs };
+  return { frame: { case: "goodbye", value } };
+}
