@@ -51,7 +51,7 @@ const packageRules = Object.entries(PACKAGE_USERS).map(([name, users]) => ({
   name: `${name.replace("/[^/]+", "")}-has-its-place`,
   comment: `${name} may be imported only by ${users.join(", ")} and the entry files.`,
   severity: "error",
-  from: { path: "^src/", pathNot: [inSource(users), "^src/main\\.ts$"] },
+  from: { path: "^src/", pathNot: [inSource(users), "^src/(main|service)\\.ts$"] },
   to: { path: inPackages([name]) },
 }));
 
@@ -62,7 +62,7 @@ export default {
     {
       name: "generated-code-stops-at-rpc",
       severity: "error",
-      from: { path: "^src/", pathNot: [inSource(GENERATED_CODE_USERS), "^src/main\\.ts$"] },
+      from: { path: "^src/", pathNot: [inSource(GENERATED_CODE_USERS), "^src/(main|service)\\.ts$"] },
       to: { path: "^gen/" },
     },
     {

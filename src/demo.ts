@@ -1,6 +1,6 @@
-import { chmod, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { createDataFolder } from "./demo/data-folder.ts";
 import { createNarrator } from "./demo/narrator.ts";
 import { type ServiceProcess, startService } from "./demo/service-process.ts";
 import { playStory } from "./demo/story.ts";
@@ -14,37 +14,25 @@ process.exit(await playDemo());
 
 /** Plays the demo, clears everything away, and returns the exit code. */
 async function playDemo(): Promise<number> {
-  const folder = await mkdtemp(join(tmpdir(), "signet-demo-"));
-  const dataDir = join(folder, "data");
   const interrupted = interruption();
+  const folder = await createDataFolder();
   let service: ServiceProcess | undefined;
-  let exitCode = 0;
+  let exitCode = 1;
   try {
-    await makePassable(folder, dataDir);
-    service = await startService(dataDir, process.env);
-    exitCode = await Promise.race([playAgainst(service, dataDir), interrupted]);
+    service = await startService(folder.path, process.env);
+    exitCode = await Promise.race([playAgainst(service, folder.path), interrupted]);
   } catch (error) {
-    console.error(`\nThe demo has failed: ${error instanceof Error ? error.message : error}`);
+    console.error(`\nThe demo has failed: ${messageOf(error)}`);
     if (service) console.error(`\nWhat Signet printed last:\n${service.output.tail()}`);
-    exitCode = 1;
   }
-  return await clearAway(folder, service).then(
-    () => exitCode,
-    (error: Error) => {
-      console.error(`\nSomething is left in ${folder}: ${error.message}`);
-      return 1;
-    },
-  );
-}
-
-/**
- * As root, PostgreSQL runs under another account, which must be able to pass through, or it puts
- * its files elsewhere.
- */
-async function makePassable(folder: string, dataDir: string): Promise<void> {
-  const mode = process.getuid?.() === 0 ? 0o711 : 0o700;
-  await chmod(folder, mode);
-  await mkdir(dataDir, { mode });
+  try {
+    await service?.stop();
+    await folder.remove();
+  } catch (error) {
+    console.error(`\nSomething is left in ${folder.path}: ${messageOf(error)}`);
+    exitCode ||= 1;
+  }
+  return exitCode;
 }
 
 async function playAgainst(service: ServiceProcess, dataDir: string): Promise<number> {
@@ -72,10 +60,6 @@ function interruption(): Promise<number> {
   });
 }
 
-async function clearAway(folder: string, service: ServiceProcess | undefined): Promise<void> {
-  try {
-    await service?.stop();
-  } finally {
-    await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
-  }
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

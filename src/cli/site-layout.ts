@@ -1,5 +1,5 @@
 import type { Lifetimes, PublicSite, Site } from "../../gen/signet/v1/site_pb.ts";
-import { layOutFields } from "./layout.ts";
+import { type Field, layOutFields } from "./layout.ts";
 import { LIFETIME_FIELDS, MFA_POLICIES, SIGNING_ALGORITHMS } from "./site-options.ts";
 import { listText, timeText, yesOrNo } from "./values.ts";
 
@@ -22,7 +22,7 @@ export function layOutSite({ site }: { readonly site?: Site | undefined }): stri
     ["Second factor", MFA_POLICIES.wordOf(site.mfaPolicy)],
     ["Password length", `${site.passwordLengthMin} or more`],
     ["Signing algorithm", SIGNING_ALGORITHMS.wordOf(site.signingAlgorithm)],
-    ["Lifetimes (s)", lifetimesText(site.lifetimes)],
+    ...lifetimeFields(site.lifetimes),
     ["Locale", site.locale],
     ["Deletion protected", yesOrNo(site.deletionProtected)],
     ["Created", timeText(site.createTime)],
@@ -46,11 +46,11 @@ export function layOutPublicSite({ site }: { readonly site?: PublicSite | undefi
 }
 
 function senderText(sender: Site["mailSender"]): string {
-  if (!sender) return "";
-  return sender.address && sender.name ? `${sender.name} <${sender.address}>` : sender.address;
+  if (!sender?.address) return sender?.name ?? "";
+  return sender.name ? `${sender.name} <${sender.address}>` : sender.address;
 }
 
-function lifetimesText(lifetimes: Lifetimes | undefined): string {
-  if (!lifetimes) return "";
-  return listText([...LIFETIME_FIELDS].map(([name, field]) => `${name} ${lifetimes[field]}`));
+function lifetimeFields(lifetimes: Lifetimes | undefined): Field[] {
+  if (!lifetimes) return [];
+  return [...LIFETIME_FIELDS].map(([name, field]) => [`Lifetime ${name}`, `${lifetimes[field]} s`]);
 }

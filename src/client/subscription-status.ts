@@ -37,7 +37,8 @@ export function createStatusFeed(): StatusFeed {
   const readers = new Set<Reader>();
 
   function publish(status: SubscriptionStatus): void {
-    if (present?.type === "closed") return;
+    const repeats = status.type === "live" && present?.type === "live";
+    if (repeats || present?.type === "closed") return;
     present = status;
     for (const reader of readers) reader.add(status);
   }

@@ -64,6 +64,7 @@ function readClaims(payload: Readonly<Record<string, unknown>>): AccessTokenClai
   const { iss, aud, sub, sid, gen, roles, auth_time, amr, jti, iat, exp } = payload;
   const audiences = typeof aud === "string" ? [aud] : aud;
   if (!isText(iss) || !isTexts(audiences) || !isText(jti)) return undefined;
+  if (audiences.length === 0) return undefined;
   if (!isUuid<UserId>(sub) || !isUuid<SessionId>(sid)) return undefined;
   if (!isCount(gen) || !isTexts(roles) || !isTexts(amr)) return undefined;
   if (!isCount(auth_time) || !isCount(iat) || !isCount(exp)) return undefined;

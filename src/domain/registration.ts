@@ -54,9 +54,10 @@ export async function register(
   const { site } = await deps.sites.get(siteId);
   if (!site.selfRegistration) throw new Failure("self_registration_off");
   const password = await preparePassword(deps, siteId, registration);
-  // Two registrations of one address at the same instant: the second finds the first.
+  // Two registrations of one address or username at the same instant: the second finds the first.
   return await attempt().catch((error: unknown) => {
-    if (error instanceof Failure && error.reason === "email_taken") return attempt();
+    const raced = error instanceof Failure && /^(email|username)_taken$/.test(error.reason);
+    if (raced) return attempt();
     throw error;
   });
 

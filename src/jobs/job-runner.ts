@@ -1,6 +1,6 @@
 import { type JobHelpers, Logger as QueueLogger, run } from "graphile-worker";
-import type { Pool } from "pg";
 import type { Logger } from "pino";
+import type { Database } from "../store/database.ts";
 import { MAIL_TASK, type MailJob } from "../store/mail-jobs.ts";
 import { isPermanent, type MailDeps, sendMail } from "./send-mail.ts";
 
@@ -18,7 +18,7 @@ const POLL_MS = 2_000;
  * tried again with growing delays until it succeeds or has failed 25 times.
  */
 export async function startJobs(options: {
-  readonly pool: Pool;
+  readonly pool: Database["directPool"];
   readonly mail: MailDeps;
   readonly log: Logger;
 }): Promise<JobRunner> {

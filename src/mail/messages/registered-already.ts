@@ -29,7 +29,7 @@ const WORDS: Readonly<Record<Language, (data: RegisteredAlreadyData) => MailWord
     opening: [
       `Someone, perhaps you, has just tried to register at ${siteName} with this e-mail address. ` +
         "It already has an account, and nothing about it has changed.",
-      "If it was you, log in as usual; if you have forgotten your password, you can reset it there.",
+      "If it was you, log in as usual. A forgotten password can be reset there.",
     ],
     button: loginUrl && { label: "Log in", link: loginUrl },
     closing: ["If it was not you, you need not do anything."],

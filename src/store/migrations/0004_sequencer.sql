@@ -137,7 +137,8 @@ create function signet.follow_changes(after_pos bigint, row_count integer)
   returns table (
     sequenced bigint, epoch bigint, head bigint,
     pos bigint, site_id uuid, "position" bigint, kind text, further_kinds text[],
-    user_id uuid, version bigint, subject_id uuid, generation bigint, expire_time timestamptz, body bytea, bulk boolean,
+    user_id uuid, version bigint, subject_id uuid, generation bigint, expire_time timestamptz,
+    body bytea, bulk boolean,
     commit_time timestamptz)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

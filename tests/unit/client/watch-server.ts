@@ -1,7 +1,12 @@
 import http2 from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
+import {
+  type Code,
+  ConnectError,
+  type ConnectRouter,
+  type HandlerContext,
+} from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { ErrorDetailSchema, type ErrorReason } from "../../../gen/signet/v1/error_pb.ts";
 import {
@@ -38,7 +43,7 @@ export interface WatchServer extends TestServer {
 /** Serves over HTTP/2 with prior knowledge, by connect-node. */
 export async function startServer(routes: (router: ConnectRouter) => void): Promise<TestServer> {
   const sockets = new Set<Socket>();
-  const server = http2.createServer(connectNodeAdapter({ routes, shutdownTimeoutMs: 0 }));
+  const server = http2.createServer(connectNodeAdapter({ routes }));
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
@@ -127,5 +132,3 @@ export const checkpoint = (position: number, head = position): Frame => ({
   case: "checkpoint",
   value: { position: BigInt(position), head: BigInt(head), cursor: `p${position}` },
 });
-
-export { Code };
