@@ -62,7 +62,10 @@ export default {
     {
       name: "generated-code-stops-at-rpc",
       severity: "error",
-      from: { path: "^src/", pathNot: [inSource(GENERATED_CODE_USERS), "^src/(main|service)\\.ts$"] },
+      from: {
+        path: "^src/",
+        pathNot: [inSource(GENERATED_CODE_USERS), "^src/(main|service)\\.ts$"],
+      },
       to: { path: "^gen/" },
     },
     {

@@ -31,12 +31,13 @@ export function retryDelayMsOf(error: unknown): number {
  */
 export function namingLostConnection(error: unknown, cancelled: boolean): unknown {
   if (cancelled || !(error instanceof ConnectError) || errorDetailOf(error)) return error;
+  if (error.code === Code.Unavailable) return error;
   if (error.code !== Code.Canceled && !CONNECTION_ERROR.test(nodeCodeOf(error))) return error;
   const message = `the connection was lost: ${error.rawMessage}`;
   return new ConnectError(message, Code.Unavailable, error.metadata, undefined, error);
 }
 
-const CONNECTION_ERROR = /^(ECONN|EPIPE|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ERR_HTTP2_|ERR_STREAM_)/;
+const CONNECTION_ERROR = /^(ECONN|EPIPE|EHOST|ENET|ETIMEDOUT|ERR_HTTP2_|ERR_STREAM_)/;
 
 function nodeCodeOf(error: ConnectError): string {
   const { cause } = error;

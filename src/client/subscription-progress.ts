@@ -28,8 +28,9 @@ export function createProgress(hasFilter: boolean): Progress {
   return {
     gapBefore(item) {
       if (hasFilter || item.type !== "changes" || position === undefined) return undefined;
-      if (item.previousPosition <= position) return undefined;
-      const message = `changes after position ${position} are missing, up to ${item.previousPosition}`;
+      const { previousPosition } = item;
+      if (previousPosition <= position) return undefined;
+      const message = `changes after position ${position} are missing, up to ${previousPosition}`;
       return new ConnectError(message, Code.DataLoss);
     },
     note(item) {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type OwnService, startOwnService } from "../support/own-service.ts";
-import { runSignet } from "../support/programs.ts";
+import { runSignet, runSignetProcess } from "../support/programs.ts";
 
 let service: OwnService;
 
@@ -11,8 +11,8 @@ beforeAll(async () => {
 afterAll(() => service[Symbol.asyncDispose]());
 
 /** Runs a command as an operator, or with the given key; `""` is no key at all. */
-function signet(words: readonly string[], key = service.operatorKey) {
-  return runSignet(words, { SIGNET_URL: service.url, ...(key && { SIGNET_KEY: key }) });
+function signet(words: readonly string[], key = service.operatorKey, reply?: boolean) {
+  return runSignet(words, { SIGNET_URL: service.url, ...(key && { SIGNET_KEY: key }) }, reply);
 }
 
 /** Runs a command that must succeed and returns its answer. */
@@ -78,18 +78,32 @@ describe("signet key", () => {
     await expect.poll(() => signet(["site", "get"], secret)).toMatchObject({ exitCode: 1 });
   });
 
-  test("revokes nothing unasked where nobody can be asked", async () => {
+  test("shows the secret to a person, once", async () => {
+    const words = ["key", "create", "--site", await createSite(), "--label", "backend"];
+    const id = ["--id", "01890a5d-0000-7000-8000-000000000001", "--scope", "auth"];
+
+    const first = await signet([...words, ...id]);
+    const second = await signet([...words, ...id]);
+
+    expect(first.stdout).toMatch(/\n\nSecret, shown only now:\nsgn_site_\S{64}\n$/);
+    expect(second.stdout).toMatch(/was shown when the key was created/);
+  });
+
+  test("is revoked only by who says yes", async () => {
     const site = await createSite();
     const named = ["--site", site, "--label", "backend", "--scope", "auth"];
     const { apiKey } = await answerOf(["key", "create", ...named]);
+    const revoke = ["key", "revoke", apiKey.id, "--site", site];
 
-    const { exitCode, stderr } = await signet(["key", "revoke", apiKey.id, "--site", site]);
+    const unasked = await signet(revoke);
+    const declined = await signet(revoke, service.operatorKey, false);
+    const left = await answerOf(["key", "list", "--site", site]);
+    const confirmed = await signet(revoke, service.operatorKey, true);
 
-    expect({ exitCode, stderr }).toEqual({
-      exitCode: 2,
-      stderr: "signet: add --yes: nobody can be asked here\n",
-    });
-    expect((await answerOf(["key", "list", "--site", site])).apiKeys).toHaveLength(1);
+    expect(unasked).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("add --yes") });
+    expect(declined).toMatchObject({ exitCode: 2, stdout: "" });
+    expect(left.apiKeys).toHaveLength(1);
+    expect(confirmed).toMatchObject({ exitCode: 0, stderr: "" });
   });
 });
 
@@ -149,9 +163,10 @@ describe("what goes wrong", () => {
     ["two ways to find a User", ["user", "get", "x", "--email", "ada@example.com"]],
     ["metadata that are no object", ["user", "create", "--email", "a@b.c", "--metadata", "[1]"]],
   ])("ends with code 2, and nothing is done: %s", async (_, words) => {
-    const { exitCode, stdout } = await signet(words);
+    const { exitCode, stdout, stderr } = await signet(words);
 
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+    expect(stderr).not.toBe("");
   });
 
   test("is a bad key, which is not told apart from an unknown one", async () => {
@@ -180,9 +195,30 @@ describe("what goes wrong", () => {
   });
 });
 
+describe("the program", () => {
+  test("reads its environment and ends with the exit code", async () => {
+    const environment = { SIGNET_URL: service.url, SIGNET_KEY: service.operatorKey };
+    const words = ["site", "create", "--name", "Blog", "--frontend-url"];
+
+    const [done, refused, misused] = await Promise.all([
+      runSignetProcess([...words, "http://localhost"], environment),
+      runSignetProcess([...words, "nonsense"], environment),
+      runSignetProcess(words, environment),
+    ]);
+
+    expect(done).toMatchObject({
+      exitCode: 0,
+      stderr: "",
+      stdout: expect.stringMatching(/^Site /),
+    });
+    expect(refused).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(misused).toMatchObject({ exitCode: 2, stdout: "" });
+  });
+});
+
 test("every command explains itself with examples", async () => {
   for (const words of [["site", "create"], ["key", "create"], ["user", "update"], ["migrate"]]) {
-    const { exitCode, stdout } = await runSignet([...words, "--help"]);
+    const { exitCode, stdout } = await runSignet([...words, "--help"], {});
 
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(new RegExp(`Examples:\\n {2}\\$ signet ${words.join(" ")}`));

@@ -7,7 +7,7 @@ import { refusal, startServer } from "./watch-server.ts";
 
 const ID = "0198c1f0-0000-7000-8000-000000000001";
 
-test("the verifier of a client asks for the issuer until it has learnt it, and no longer", async () => {
+test("the verifier of a client asks for the issuer until it has learnt it", async () => {
   const asked: string[] = [];
   await using server = await startServer((router) => {
     router.rpc(SiteService.method.getSite, ({ siteId }) => {
