@@ -82,7 +82,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
 function toConfig(variables: ConfigVariables): Config {
   const { SIGNET_TLS_CERT_FILE: certFile, SIGNET_TLS_KEY_FILE: keyFile } = variables;
   const tls = certFile && keyFile ? Object.freeze({ certFile, keyFile }) : undefined;
-  const localUrl = `${tls ? "https" : "http"}://localhost:${variables.PORT}`;
+  const localUrl = `${tls ? "https" : "http"}://127.0.0.1:${variables.PORT}`;
   return Object.freeze({
     host: variables.HOST,
     port: variables.PORT,

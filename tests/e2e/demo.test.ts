@@ -46,7 +46,7 @@ describe("the demo", () => {
     process.kill(service, "SIGTERM");
 
     expect(await exitOf(demo)).toBe(1);
-    expect(output.tail()).toContain("What Signet printed last:");
+    await output.waitFor(/The demo has failed: .+\n\nWhat Signet printed last:\n/, "the message");
     await expectNothingLeft(service);
   });
 });

@@ -74,7 +74,7 @@ export function grpcClients(baseUrl: string, credential?: string): Clients {
 
 /** Adds a credential to each call of a transport, whatever it speaks. */
 export function withCredential(transport: Transport, credential: string): Transport {
-  const authorized = (header: HeadersInit | undefined): Headers => {
+  const authorized = (header: ConstructorParameters<typeof Headers>[0]): Headers => {
     const headers = new Headers(header);
     headers.set("authorization", `Bearer ${credential}`);
     return headers;
@@ -177,8 +177,12 @@ export function refusalOf(error: unknown): Refusal {
   const [detail] = refused.findDetails(ErrorDetailSchema);
   return {
     code: Code[refused.code],
-    reason: detail ? ErrorReason[detail.reason] : "",
+    reason: reasonName(detail?.reason),
     metadata: { ...detail?.metadata },
     retryDelayMs: Number(detail?.retryDelayMs ?? 0),
   };
+}
+
+function reasonName(wanted: ErrorReason | undefined): string {
+  return Object.entries(ErrorReason).find(([, reason]) => reason === wanted)?.[0] ?? "";
 }

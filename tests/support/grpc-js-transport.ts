@@ -93,7 +93,7 @@ function deadlineOf(timeoutMs: number | undefined) {
   return timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
 }
 
-function toMetadata(header: HeadersInit | undefined): Metadata {
+function toMetadata(header: ConstructorParameters<typeof Headers>[0]): Metadata {
   const metadata = new Metadata();
   for (const [name, value] of new Headers(header)) metadata.set(name, value);
   return metadata;

@@ -79,7 +79,7 @@ export async function startService(options: ServiceOptions): Promise<TestService
 export async function runService(
   env: Readonly<Record<string, string>>,
 ): Promise<{ readonly exitCode: number | null; readonly stdout: string; readonly stderr: string }> {
-  const service = spawnService(Number(env["PORT"] ?? 0), "", env);
+  const service = spawnService(Number(env.PORT ?? 0), "", env);
   try {
     await until(() => service.exitCode() !== undefined, START_MS_MAX);
   } finally {
@@ -107,7 +107,7 @@ function spawnService(
 ): TestService {
   const child = spawn(process.execPath, ["src/main.ts"], {
     cwd: REPOSITORY,
-    env: { PATH: process.env["PATH"], HOME: process.env["HOME"], HOST, PORT: `${port}`, ...env },
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, HOST, PORT: `${port}`, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const output = { stdout: "", stderr: "" };

@@ -29,7 +29,7 @@ describe("parseConfig", () => {
     expect(config).toMatchObject({
       host: "127.0.0.1",
       port: 5678,
-      publicUrl: "http://localhost:5678",
+      publicUrl: "http://127.0.0.1:5678",
       dataDir: ".signet",
       database: undefined,
       logLevel: "info",
