@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createInterface } from "node:readline/promises";
 
 /** Where a command prints, and whom it may ask. */
@@ -24,8 +25,11 @@ export function createTerminal({
     interactive: Boolean(stdin.isTTY && stderr.isTTY),
     async confirm(question) {
       const prompt = createInterface({ input: stdin, output: stderr });
+      // Ctrl-C and Ctrl-D end the question without an answer.
+      const closed = once(prompt, "close").then(() => "");
+      const answered = prompt.question(`${question} [y/N] `).catch(() => "");
       try {
-        return /^y(es)?$/i.test((await prompt.question(`${question} [y/N] `)).trim());
+        return /^y(es)?$/i.test((await Promise.race([answered, closed])).trim());
       } finally {
         prompt.close();
       }

@@ -4,11 +4,12 @@ import { jitteredDelayMs, pause } from "./backoff.ts";
 import type { Connection } from "./connection.ts";
 import { namingLostConnection, retryDelayMsOf } from "./errors.ts";
 
-/** Puts the credential into each call that brings none of its own. */
+/** Puts the credential into each call that brings none of its own; an empty key is none. */
 export function withCredential(key: string | (() => string)): Interceptor {
   return (next) => (request) => {
-    if (!request.header.has("authorization")) {
-      request.header.set("authorization", `Bearer ${typeof key === "string" ? key : key()}`);
+    const credential = typeof key === "string" ? key : key();
+    if (credential !== "" && !request.header.has("authorization")) {
+      request.header.set("authorization", `Bearer ${credential}`);
     }
     return next(request);
   };

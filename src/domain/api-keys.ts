@@ -63,7 +63,7 @@ export async function createApiKey(
   });
 }
 
-/** Lists at most `limit` keys of the Site in creation order. */
+/** Lists at most `limit` keys of the Site, the newest first. */
 export async function listApiKeys(
   deps: Deps,
   siteId: SiteId,

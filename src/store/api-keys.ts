@@ -53,7 +53,7 @@ export async function findApiKeyByHash(
   return rows[0] && toApiKey(rows[0]);
 }
 
-/** Lists at most `limit` keys of the Site in creation order, starting after `after`. */
+/** Lists at most `limit` keys of the Site, the newest first, starting after `after`. */
 export async function listApiKeys(
   db: Queryable,
   siteId: SiteId,
@@ -62,8 +62,8 @@ export async function listApiKeys(
   const { rows } = await db.query<ApiKeyRow>(sql`
     select ${COLUMNS} from signet.api_keys
      where site_id = ${siteId}
-       and id > coalesce(${page.after ?? null}::uuid, '00000000-0000-0000-0000-000000000000')
-     order by id
+       and id < coalesce(${page.after ?? null}::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+     order by id desc
      limit ${page.limit}`);
   return rows.map(toApiKey);
 }

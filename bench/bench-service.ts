@@ -1,0 +1,68 @@
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createSignetClient, Delivery, Scope, type SignetClient } from "../src/client/index.ts";
+import { createDataFolder } from "../src/demo/data-folder.ts";
+import { startServiceProcess } from "./service-process.ts";
+
+/** A Signet with one Site, one site key and one User who is signed in. */
+export interface BenchService {
+  readonly url: string;
+  readonly siteKey: string;
+  /** Calls with the site key. */
+  readonly client: SignetClient;
+  readonly user: { readonly id: string; readonly email: string; readonly password: string };
+  readonly accessToken: string;
+}
+
+/** Starts the service and prepares what the rows need by its own RPCs. */
+export async function startBenchService(
+  resources: AsyncDisposableStack,
+  environment: NodeJS.ProcessEnv,
+): Promise<BenchService> {
+  const folder = await createDataFolder();
+  resources.defer(() => folder.remove());
+  const paths = { dataDir: folder.path, logPath: join(folder.path, "service.log") };
+  const url = await startServiceProcess(paths, resources, environment);
+  const operatorKey = (await readFile(join(folder.path, "operator-key"), "utf8")).trim();
+  const siteKey = await createSiteKey(url, operatorKey);
+  const client = createSignetClient({ url, key: siteKey });
+  resources.defer(() => client.close());
+  const user = await signUp(client);
+  const accessToken = await signIn(client, user);
+  return { url, siteKey, client, user, accessToken };
+}
+
+async function createSiteKey(url: string, operatorKey: string): Promise<string> {
+  const operator = createSignetClient({ url, key: operatorKey });
+  try {
+    const { site } = await operator.sites.createSite({
+      name: "Bench",
+      domains: ["bench.example.com"],
+      frontendUrl: "https://bench.example.com",
+    });
+    const { secret } = await operator.sites.createApiKey({
+      siteId: site?.id ?? "",
+      label: "bench",
+      scopes: [Scope.AUTH, Scope.AUTH_TOKENS, Scope.USERS_READ, Scope.USERS_WRITE, Scope.SYNC],
+    });
+    return secret;
+  } finally {
+    operator.close();
+  }
+}
+
+async function signUp({ auth }: SignetClient): Promise<BenchService["user"]> {
+  const account = { email: "ada@example.com", password: randomBytes(18).toString("base64url") };
+  const delivery = Delivery.RETURN_TOKEN;
+  const { userId, oneTimeToken } = await auth.register({ ...account, delivery });
+  await auth.verifyEmail({ token: oneTimeToken?.token ?? "" });
+  return { id: userId, ...account };
+}
+
+async function signIn({ auth }: SignetClient, user: BenchService["user"]): Promise<string> {
+  const identifier = { case: "email", value: user.email } as const;
+  const { result } = await auth.login({ identifier, password: user.password });
+  if (result.case !== "session") throw new Error("the login did not start a Session");
+  return result.value.tokens?.accessToken ?? "";
+}

@@ -1,0 +1,53 @@
+import { availableParallelism } from "node:os";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { LoginRequestSchema } from "../../gen/signet/v1/auth_service_pb.ts";
+import { forkChild } from "../child-process.ts";
+import { frame } from "../grpc-frame.ts";
+import { startLoadGenerators } from "../load.ts";
+import type { Load } from "../load-generator.ts";
+import { playRounds } from "../rounds.ts";
+import type { Bench, Row } from "../row.ts";
+import type { CheckPasswords, PasswordChecks } from "../yardsticks/password-check.ts";
+
+const THROUGHPUT = "login: throughput";
+const PASSWORD_CHECK = new URL("../yardsticks/password-check.ts", import.meta.url);
+const WARM_UP_MS = 200;
+
+/**
+ * Logins by password, as many at a time as keep every core busy and few enough that none is shed,
+ * beside what the cores could do if they only checked passwords.
+ */
+export const login: Row = {
+  names: [THROUGHPUT],
+  async measure(bench) {
+    const cores = availableParallelism();
+    const generators = bench.resources.use(startLoadGenerators());
+    const checker = bench.resources.use(forkChild<CheckPasswords, PasswordChecks>(PASSWORD_CHECK));
+    const load = loadOf(bench, cores);
+    const { signet, limit } = await playRounds(bench.rounds, {
+      signet: async () => (await generators.apply(load)).callsPerSecond,
+      limit: async () => cores * (await checker.ask({ ms: bench.roundMs })).perSecond,
+    });
+    const yardstick = { name: `${cores} cores × argon2id`, samples: limit };
+    return [{ row: THROUGHPUT, unit: "calls/s", samples: signet, yardstick, goal: 0.9 }];
+  },
+};
+
+/** Each of the generators has as many calls under way as there are cores: one hashes, one waits. */
+function loadOf({ service, roundMs }: Bench, cores: number): Load {
+  const { email, password } = service.user;
+  const request = create(LoginRequestSchema, {
+    identifier: { case: "email", value: email },
+    password,
+  });
+  return {
+    url: service.url,
+    path: "/signet.v1.AuthService/Login",
+    authorization: `Bearer ${service.siteKey}`,
+    body: frame(toBinary(LoginRequestSchema, request)),
+    connections: 1,
+    streams: cores,
+    warmUpMs: WARM_UP_MS,
+    ms: roundMs,
+  };
+}

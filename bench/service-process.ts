@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { type FileHandle, open, readFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { availableParallelism } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { stopProcess } from "./child-process.ts";
+
+const REPOSITORY = fileURLToPath(new URL("..", import.meta.url));
+const START_MS_MAX = 60_000;
+const POLL_MS = 50;
+
+/**
+ * Threads of libuv for each core. The service gives half of its threads to passwords, so with
+ * two every core may hash.
+ */
+const THREADS_PER_CORE = 2;
+
+/**
+ * Starts the service, as `npm start` does, with its own database, and waits until it is ready.
+ * Returns its address.
+ *
+ * What it prints goes to a file, as it does where a service is run in earnest: nobody has to
+ * keep up with reading it.
+ */
+export async function startServiceProcess(
+  { dataDir, logPath }: { readonly dataDir: string; readonly logPath: string },
+  resources: AsyncDisposableStack,
+  environment: NodeJS.ProcessEnv,
+): Promise<string> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const log = await open(logPath, "w");
+  const child = spawnService(log, {
+    ...programEnvironment(environment),
+    PORT: `${port}`,
+    SIGNET_DATA_DIR: dataDir,
+    UV_THREADPOOL_SIZE: `${THREADS_PER_CORE * availableParallelism()}`,
+  });
+  // Before it is ready, so that an interruption finds it.
+  resources.defer(() => stopProcess(child));
+  await log.close();
+  await untilReady(child, url, logPath);
+  return url;
+}
+
+function spawnService({ fd }: FileHandle, env: NodeJS.ProcessEnv): ChildProcess {
+  const child = spawn(process.execPath, ["src/main.ts"], {
+    cwd: REPOSITORY,
+    env,
+    stdio: ["ignore", fd, fd],
+    // In a group of its own, Ctrl-C does not reach it: it would be asked to stop twice.
+    detached: true,
+  });
+  child.on("error", () => {}); // Seen as a process that has not become ready.
+  return child;
+}
+
+/** Only what any program needs, so that the service cannot come upon the URL of a real database. */
+function programEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const names = ["PATH", "HOME", "TMPDIR", "TMP", "TEMP", "LANG", "SYSTEMROOT"];
+  return Object.fromEntries(names.map((name) => [name, environment[name]]));
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (typeof address === "object" && address) return address.port;
+  throw new Error("this machine has no free port");
+}
+
+async function untilReady(child: ChildProcess, url: string, logPath: string): Promise<void> {
+  const beginMs = performance.now();
+  while (performance.now() - beginMs < START_MS_MAX) {
+    const ended = child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+    if (ended) throw new Error(`Signet has ended before it was ready:\n${await tail(logPath)}`);
+    const response = await fetch(`${url}/readyz`).catch(() => undefined);
+    await response?.body?.cancel();
+    if (response?.ok) return;
+    await sleep(POLL_MS);
+  }
+  throw new Error(`Signet is not ready after ${START_MS_MAX / 1_000} s:\n${await tail(logPath)}`);
+}
+
+async function tail(logPath: string): Promise<string> {
+  return (await readFile(logPath, "utf8")).trimEnd().split("\n").slice(-20).join("\n");
+}

@@ -1,0 +1,83 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "signet-bench-test-"));
+  await chmod(folder, 0o711); // As root, PostgreSQL passes through it under another account.
+});
+
+afterEach(() => rm(folder, { recursive: true }));
+
+describe("npm run bench", () => {
+  test("measures every row against its yardsticks and leaves nothing behind", async () => {
+    const { stdout, stderr, code } = await runBench("--rounds", "1", "--round-ms", "100", "--json");
+
+    expect(code, stderr).toBe(0);
+    const lines = stdout.trimEnd().split("\n");
+    const rows = lines.map((line): Record<string, unknown> => JSON.parse(line));
+    expect(rows.map(({ row }) => row)).toEqual([
+      "validate token: throughput",
+      "validate token: throughput beside grpc-js",
+      "validate token: p50 under full load",
+      "validate token: p99 under full load",
+      "login: throughput",
+      "sync: commit to subscriber",
+      "sync: commit to subscriber, p99",
+    ]);
+    for (const row of rows) {
+      expect(Object.keys(row)).toEqual(FIELDS);
+      expect(row.value).toBeGreaterThan(0);
+      expect(Number(row.value) / Number(row.yardstick) / Number(row.ratio)).toBeCloseTo(1, 2);
+    }
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test("clears away what it has started when it is interrupted", async () => {
+    const bench = startBench("--quick", "login");
+    const code = ended(bench);
+    for await (const chunk of bench.stderr) if (`${chunk}`.includes("measuring")) break;
+
+    bench.kill("SIGINT");
+
+    expect(await code).toBe(130);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test("fails for a row that there is not", async () => {
+    const { stderr, code } = await runBench("no such row");
+
+    expect(code).toBe(1);
+    expect(stderr).toContain("no row has such a name");
+  });
+});
+
+const FIELDS = ["row", "value", "unit", "yardstick", "ratio", "goal", "met"];
+
+async function runBench(...args: readonly string[]) {
+  const bench = startBench(...args);
+  const [stdout, stderr, code] = await Promise.all([
+    text(bench.stdout),
+    text(bench.stderr),
+    ended(bench),
+  ]);
+  return { stdout, stderr, code };
+}
+
+function startBench(...args: readonly string[]) {
+  return spawn(process.execPath, ["bench/main.ts", ...args], {
+    env: { ...process.env, TMPDIR: folder },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+async function ended(bench: ReturnType<typeof startBench>): Promise<number | null> {
+  const [code] = await once(bench, "exit");
+  return code;
+}
