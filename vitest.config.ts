@@ -23,6 +23,7 @@ export default defineConfig({
       project("architecture", 30_000),
       project("integration", 30_000, [postgres]),
       project("e2e", 60_000, [postgres]),
+      project("faults", 300_000, [postgres]),
     ],
   },
 });

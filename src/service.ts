@@ -18,6 +18,7 @@ import type { Deps } from "./domain/deps.ts";
 import { createKeyRing } from "./domain/key-ring.ts";
 import { createKnownSites } from "./domain/known-sites.ts";
 import { createLiveState } from "./domain/live-state.ts";
+import { createRevocationLog } from "./domain/revocation-log.ts";
 import { systemClock } from "./model/clock.ts";
 import { Failure } from "./model/failure.ts";
 import type { SiteId } from "./model/id.ts";
@@ -67,6 +68,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const live = createLiveState(reader.isFresh);
   const sites = createKnownSites({ db, envelope, isFresh: reader.isFresh });
   const ring = createChangeRing();
+  const revocations = createRevocationLog();
   const hashQueue = createHashQueue({ concurrency: config.hashConcurrency });
   const deps: Deps = {
     db,
@@ -89,6 +91,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     sites.apply(rows, epochChanged);
   });
   reader.onStep(ring.apply);
+  reader.onStep(revocations.apply);
 
   let started = false;
   const rules = readAccessRules(SERVICES);
@@ -106,7 +109,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
         .service(AuthService, authService(deps))
         .service(SiteService, siteService(deps))
         .service(UserService, userService(deps))
-        .service(SyncService, syncService(deps, { ring, epoch: reader.epoch })),
+        .service(SyncService, syncService(deps, { ring, epoch: reader.epoch, revocations })),
     readiness,
     jwks: (siteId) => findJwks(deps, siteId),
     refusal: failureToConnectError,
@@ -120,6 +123,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     async startReader() {
       await reader.start();
       await live.load({ query: db.acrossSites });
+      await revocations.begin({ query: db.acrossSites });
       db.listen(CHANGE_CHANNEL, { onNotify: reader.wake, onState: reader.wake });
       started = true;
       const watch = () => readiness.set("reader", !reader.isAway());

@@ -14,12 +14,41 @@ export type { Session, TokenPair } from "../../gen/signet/v1/session_pb.ts";
 export { MfaPolicy, SigningAlgorithm, type Site } from "../../gen/signet/v1/site_pb.ts";
 export { type User, UserOriginKind, UserState } from "../../gen/signet/v1/user_pb.ts";
 export { errorDetailOf, reasonOf } from "./errors.ts";
+export { createMemoryMirror, type MemoryMirror } from "./memory-mirror.ts";
+export { MirrorConflictError, MirrorError, MirrorTimeoutError } from "./mirror-error.ts";
+export type {
+  PostgresMirrorOptions,
+  StoredMirrorOptions,
+  UserMirrorCounters,
+  UserMirrorOptions,
+  UserMirrorStatus,
+  UserVersion,
+} from "./mirror-options.ts";
+export {
+  type IdRange,
+  type MirrorPhase,
+  type MirrorRules,
+  type MirrorState,
+  type MirrorStorage,
+  type MirrorWrite,
+  type MirrorWriter,
+  type MoveResult,
+  NEW_MIRROR,
+  type RowOrigin,
+  type RowVersion,
+  type WriteResult,
+} from "./mirror-storage.ts";
+export type { WaitOptions } from "./mirror-waiting.ts";
+export type { MirrorConnection, MirrorPool, PooledConnection } from "./postgres-connection.ts";
+export { createPostgresMirror, type PostgresMirrorPlace } from "./postgres-mirror.ts";
+export type { RevocationStatus } from "./revocation-follower.ts";
 export {
   type ClientVerifierOptions,
   createSignetClient,
   type SignetClient,
   type SignetClientOptions,
 } from "./signet-client.ts";
+export type { SiteTokenVerifier, VerifierCounters } from "./site-verifier.ts";
 export type {
   CursorStore,
   SubscribeOptions,
@@ -43,4 +72,5 @@ export {
   type TokenVerifier,
   type TokenVerifierOptions,
 } from "./token-verifier.ts";
+export { createUserMirror, type UserMirror } from "./user-mirror.ts";
 export type { VerifiedToken } from "./verified-token.ts";

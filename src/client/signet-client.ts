@@ -3,9 +3,9 @@ import { AuthService } from "../../gen/signet/v1/auth_service_pb.ts";
 import { SiteService } from "../../gen/signet/v1/site_service_pb.ts";
 import { SyncService } from "../../gen/signet/v1/sync_service_pb.ts";
 import { UserService } from "../../gen/signet/v1/user_service_pb.ts";
-import { createSiteVerifier } from "./site-verifier.ts";
+import { createRevocationFollower } from "./revocation-follower.ts";
+import { createSiteVerifier, type SiteTokenVerifier } from "./site-verifier.ts";
 import type { SubscribeOptions, Subscription } from "./subscription.ts";
-import type { TokenVerifier } from "./token-verifier.ts";
 import { createClientTransport, createStreamTransport } from "./transport.ts";
 import { subscribeToUsers } from "./user-subscriber.ts";
 
@@ -46,16 +46,29 @@ export interface SignetClient {
   readonly sync: Client<typeof SyncService>;
   /** Follows the Users of the Site: snapshot, then every Change, over lost connections. */
   subscribe(options?: SubscribeOptions): Subscription;
-  /** Checks access tokens of the Site locally; keep it, as it keeps the Site's public keys. */
-  tokenVerifier(options: ClientVerifierOptions): TokenVerifier;
+  /**
+   * Checks access tokens of the Site locally, and follows revocations. One for the whole program:
+   * it keeps public keys, tokens and revocations, and Signet allows few streams to each program.
+   */
+  tokenVerifier(options: ClientVerifierOptions): SiteTokenVerifier;
   /** Ends all connections, with the calls and subscriptions on them. */
   close(): void;
 }
 
-/** For whom access tokens must be. */
+/** For whom access tokens must be, and how soon their end must be known. */
 export interface ClientVerifierOptions {
   /** A token names at least one of these. Usually the name of this app. */
   readonly audience: string | readonly string[];
+  /**
+   * Whether to follow revocations, for which a key needs the scope `sync` or `auth`. Default: if
+   * the key may. With `true` a key that may not has ValidateToken asked about each token.
+   */
+  readonly revocations?: boolean | undefined;
+  /**
+   * How long a good token is accepted while neither revocations are heard nor ValidateToken
+   * answers, in seconds, 0 to 86,400; default 300. Afterwards all are refused.
+   */
+  readonly maxStalenessSeconds?: number | undefined;
 }
 
 /**
@@ -68,10 +81,11 @@ export function createSignetClient(options: SignetClientOptions): SignetClient {
   const protocol = options.protocol ?? "connect";
   const transportOptions = { url, key: options.key, protocol };
   const transport = createClientTransport(transportOptions, options.timeoutMs ?? TIMEOUT_MS);
+  const auth = createClient(AuthService, transport);
   const sites = createClient(SiteService, transport);
   const closing = new AbortController();
   return {
-    auth: createClient(AuthService, transport),
+    auth,
     sites,
     users: createClient(UserService, transport),
     sync: createClient(SyncService, transport),
@@ -79,7 +93,20 @@ export function createSignetClient(options: SignetClientOptions): SignetClient {
       const openTransport = () => createStreamTransport(transportOptions);
       return subscribeToUsers(openTransport, closing.signal, { siteId, ...subscribeOptions });
     },
-    tokenVerifier: ({ audience }) => createSiteVerifier(sites, url, options.siteId, audience),
+    tokenVerifier({ audience, revocations, maxStalenessSeconds = MAX_STALENESS_SECONDS }) {
+      const follower =
+        revocations === false
+          ? undefined
+          : createRevocationFollower({
+              openTransport: () => createStreamTransport(transportOptions),
+              siteId: options.siteId,
+              signal: closing.signal,
+              optional: revocations === undefined,
+            });
+      const { siteId } = options;
+      const parts = { sites, auth, url, siteId, audience, maxStalenessSeconds, follower };
+      return createSiteVerifier(parts);
+    },
     close() {
       closing.abort();
       transport.close();
@@ -88,6 +115,7 @@ export function createSignetClient(options: SignetClientOptions): SignetClient {
 }
 
 const TIMEOUT_MS = 10_000;
+const MAX_STALENESS_SECONDS = 300;
 
 function readUrl(text: string): string {
   const url = URL.parse(text);

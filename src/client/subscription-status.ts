@@ -19,24 +19,28 @@ export type SubscriptionStatus =
   /** It has ended, by itself if there is an error. Always the last. */
   | { readonly type: "closed"; readonly error: unknown };
 
-/** Passes statuses on to whoever reads them. */
-export interface StatusFeed {
-  publish(status: SubscriptionStatus): void;
+/** Passes statuses on to whoever reads them: those of a subscription, and `More`. */
+export interface StatusFeed<More extends OtherStatus = never> {
+  publish(status: SubscriptionStatus | More): void;
   /** Publishes `closed`, once: what is published later is dropped. */
   close(error: unknown): void;
   /** Begins with the present status, and ends after `closed`. */
-  read(): AsyncGenerator<SubscriptionStatus, void, undefined>;
+  read(): AsyncGenerator<SubscriptionStatus | More, void, undefined>;
+}
+
+interface OtherStatus {
+  readonly type: string;
 }
 
 /** A reader that falls behind misses the oldest, so that nobody needs to read statuses. */
 const UNREAD_MAX = 32;
 
 /** Makes a feed without a status. */
-export function createStatusFeed(): StatusFeed {
-  let present: SubscriptionStatus | undefined;
-  const readers = new Set<Reader>();
+export function createStatusFeed<More extends OtherStatus = never>(): StatusFeed<More> {
+  let present: SubscriptionStatus | More | undefined;
+  const readers = new Set<Reader<SubscriptionStatus | More>>();
 
-  function publish(status: SubscriptionStatus): void {
+  function publish(status: SubscriptionStatus | More): void {
     const repeats = status.type === "live" && present?.type === "live";
     if (repeats || present?.type === "closed") return;
     present = status;
@@ -62,12 +66,12 @@ export function createStatusFeed(): StatusFeed {
   };
 }
 
-interface Reader {
-  add(status: SubscriptionStatus): void;
-  next(): Promise<SubscriptionStatus>;
+interface Reader<Status extends OtherStatus> {
+  add(status: Status): void;
+  next(): Promise<Status>;
 }
 
-function createReader(first: SubscriptionStatus | undefined): Reader {
+function createReader<Status extends OtherStatus>(first: Status | undefined): Reader<Status> {
   const unread = first === undefined ? [] : [first];
   let wake = () => {};
   return {

@@ -2,9 +2,10 @@
  * Why an access token was refused, as in `InvalidTokenReason` of ValidateToken:
  * `malformed`: not an access token of this Site, badly signed or made elsewhere;
  * `expired`: by more than the 30 s that clocks may differ;
- * `audience`: made for others.
+ * `audience`: made for others;
+ * `revoked`: its Session, its User's Generation, its Site or the key that signed it has ended.
  */
-export type TokenProblem = "malformed" | "expired" | "audience";
+export type TokenProblem = "malformed" | "expired" | "audience" | "revoked";
 
 /** An access token that is not good. Answer the request that brought it with 401. */
 export class InvalidTokenError extends Error {
@@ -17,10 +18,13 @@ export class InvalidTokenError extends Error {
   }
 }
 
-/** Signet's public keys could not be fetched, so nothing is known of the token: answer 503. */
+/**
+ * Nothing can be told of the token: Signet's public keys could not be fetched, or its revocations
+ * have not been heard for too long. Answer 503.
+ */
 export class VerifierUnavailableError extends Error {
-  constructor(options: ErrorOptions) {
-    super("the public keys of Signet cannot be fetched", options);
+  constructor(options: ErrorOptions, message = "the public keys of Signet cannot be fetched") {
+    super(message, options);
     this.name = "VerifierUnavailableError";
   }
 }

@@ -1,7 +1,13 @@
 import { errors, type JWTVerifyGetKey, jwtVerify } from "jose";
 import { createKeySet } from "./key-set.ts";
+import { createSeenTokens } from "./seen-tokens.ts";
 import { InvalidTokenError, VerifierUnavailableError } from "./token-error.ts";
-import { REQUIRED_CLAIMS, readVerifiedToken, type VerifiedToken } from "./verified-token.ts";
+import {
+  type CheckedToken,
+  REQUIRED_CLAIMS,
+  readVerifiedToken,
+  type VerifiedToken,
+} from "./verified-token.ts";
 
 /** Whose tokens are good, and for whom they must be. */
 export type TokenVerifierOptions = TokenIssuer & {
@@ -21,14 +27,16 @@ export interface TokenVerifier {
   /**
    * Checks type, signature, issuer, audience and times of an access token, and that every claim
    * is there, without a call to Signet but for its public keys, which are fetched at first use
-   * and then every 5 minutes.
+   * and then every 5 minutes. A token that was good is remembered for a minute. Clocks may differ
+   * by 30 s.
    *
-   * A good answer may be up to one token lifetime out of date (15 minutes by default, at most an
-   * hour): it does not know of a logout, a disabled User or changed roles. Ask ValidateToken
-   * where that matters. Clocks may differ by 30 s.
+   * A verifier that follows revocations (`tokenVerifier` of the client) refuses a token within a
+   * second of its end. The answer of one that does not may be up to one token lifetime out of
+   * date (15 minutes by default, at most an hour): it does not know of a logout, a disabled User
+   * or changed roles. Ask ValidateToken where that matters.
    *
    * @throws {InvalidTokenError} where the token is not good; `problem` says why.
-   * @throws {VerifierUnavailableError} where the public keys cannot be fetched.
+   * @throws {VerifierUnavailableError} where it cannot be told.
    */
   verify(token: string): Promise<VerifiedToken>;
 }
@@ -40,23 +48,39 @@ export interface TokenVerifier {
  * @throws {TypeError} where the issuer is not that of a Site, or there is no audience.
  */
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
+  const { check } = createTokenCheck(options);
+  return { verify: async (token) => (await check(token)).verified };
+}
+
+/** The check that all verifiers share, without revocations. */
+export interface TokenCheck {
+  /** Answers at once for a token that was seen before. Throws what a verifier throws. */
+  check(token: string): CheckedToken | Promise<CheckedToken>;
+}
+
+/** Makes the check; see {@link createTokenVerifier}. */
+export function createTokenCheck(options: TokenVerifierOptions): TokenCheck {
   const issuer = "issuer" in options ? options.issuer : issuerAt(options.url, options.siteId);
   const siteId = siteIdOf(issuer);
   const audience = readAudience(options.audience);
   const keys = createKeySet(options.jwksUrl ?? `${issuer}/.well-known/jwks.json`);
   const rules = { issuer, audience, ...TOKEN_RULES };
-  return {
-    async verify(token) {
-      const claims = await verifiedClaims(token, keys, rules);
-      const verified = readVerifiedToken(siteId, claims);
-      const earliestMs = Date.now() + CLOCK_TOLERANCE_SECONDS * 1_000;
-      // jose checks `nbf` alone, which Signet does not set: a token begins when it is issued.
-      if (!verified || verified.issueTime.getTime() > earliestMs) {
-        throw new InvalidTokenError("malformed");
-      }
-      return verified;
-    },
-  };
+  const seen = createSeenTokens(CLOCK_TOLERANCE_SECONDS * 1_000);
+
+  async function checkAnew(token: string): Promise<CheckedToken> {
+    const { payload, protectedHeader } = await verifyJwt(token, keys, rules);
+    const verified = readVerifiedToken(siteId, payload);
+    const earliestMs = Date.now() + CLOCK_TOLERANCE_SECONDS * 1_000;
+    // jose checks `nbf` alone, which Signet does not set: a token begins when it is issued.
+    if (!verified || verified.issueTime.getTime() > earliestMs) {
+      throw new InvalidTokenError("malformed");
+    }
+    const checked = { verified, keyId: protectedHeader.kid ?? "" };
+    seen.add(token, checked);
+    return checked;
+  }
+
+  return { check: (token) => seen.get(token) ?? checkAnew(token) };
 }
 
 /** @throws {TypeError} where there is no audience, or an empty one. */
@@ -87,10 +111,10 @@ function siteIdOf(issuer: string): string {
 
 type TokenRules = Parameters<typeof jwtVerify>[2];
 
-async function verifiedClaims(token: string, keys: JWTVerifyGetKey, rules: TokenRules) {
+async function verifyJwt(token: string, keys: JWTVerifyGetKey, rules: TokenRules) {
   if (token.length > TOKEN_LENGTH_MAX) throw new InvalidTokenError("malformed");
   try {
-    return (await jwtVerify(token, keys, rules)).payload;
+    return await jwtVerify(token, keys, rules);
   } catch (error) {
     throw toTokenError(error);
   }

@@ -2,10 +2,14 @@ import { hostname } from "node:os";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Goodbye, GoodbyeReason } from "../../gen/signet/v1/change_pb.ts";
 import { ErrorReason } from "../../gen/signet/v1/error_pb.ts";
-import { WatchStart, type WatchUsersRequestSchema } from "../../gen/signet/v1/sync_service_pb.ts";
+import {
+  WatchStart,
+  type WatchUsersRequestSchema,
+  type WatchUsersResponse,
+} from "../../gen/signet/v1/sync_service_pb.ts";
 import { jitteredDelayMs, pause } from "./backoff.ts";
 import { reasonOf, retryDelayMsOf } from "./errors.ts";
-import { readFrames } from "./frame-reader.ts";
+import { readFrames, type StreamKind } from "./frame-reader.ts";
 import type { SubscribeOptions, Subscription } from "./subscription.ts";
 import { type SubscriptionItem, toItem } from "./subscription-item.ts";
 import { createProgress, type Progress } from "./subscription-progress.ts";
@@ -116,7 +120,7 @@ async function* followStream(
   subscriber: Subscriber,
 ): AsyncGenerator<SubscriptionItem, StreamEnd, undefined> {
   const { openTransport, progress, signal, status } = subscriber;
-  using frames = readFrames(openTransport(), watchRequest(subscriber), signal);
+  using frames = readFrames(openTransport(), userStream(subscriber), signal);
   for (;;) {
     const result = await frames.next();
     if (!result.frame) return lost(result.error);
@@ -160,6 +164,14 @@ function lost(error: unknown): StreamEnd {
 
 function serverDelayMs(delayMs: number): number {
   return Math.min(Math.max(delayMs, 0), SERVER_DELAY_MS_MAX);
+}
+
+function userStream(subscriber: Subscriber): StreamKind<WatchUsersResponse> {
+  return {
+    open: (sync, signal) => sync.watchUsers(watchRequest(subscriber), { signal }),
+    heartbeatMsOf: ({ frame }) =>
+      frame.case === "hello" ? frame.value.heartbeatSeconds * 1_000 : undefined,
+  };
 }
 
 function watchRequest({

@@ -21,6 +21,12 @@ export interface VerifiedToken {
   readonly tokenId: string;
 }
 
+/** A token that was found good, and the key that signed it. */
+export interface CheckedToken {
+  readonly verified: VerifiedToken;
+  readonly keyId: string;
+}
+
 /** The claims that every access token of Signet has. */
 export const REQUIRED_CLAIMS: readonly string[] = [
   ...["iss", "aud", "sub", "sid", "gen", "roles"],
@@ -34,19 +40,20 @@ export function readVerifiedToken(siteId: string, claims: JWTPayload): VerifiedT
   if (!isText(sub) || !isText(sid) || !isText(jti)) return undefined;
   if (!isTexts(audiences) || !isTexts(roles) || !isTexts(amr)) return undefined;
   if (!isCount(gen) || !isCount(auth_time) || !isCount(iat) || !isCount(exp)) return undefined;
-  return {
+  // Frozen, since it is shared by all who bring the same token.
+  return Object.freeze({
     userId: sub,
     siteId,
     sessionId: sid,
     generation: gen,
-    roles,
-    audiences,
+    roles: Object.freeze(roles),
+    audiences: Object.freeze(audiences),
     authTime: fromSeconds(auth_time),
-    authMethods: amr,
+    authMethods: Object.freeze(amr),
     issueTime: fromSeconds(iat),
     expireTime: fromSeconds(exp),
     tokenId: jti,
-  };
+  });
 }
 
 function isText(value: unknown): value is string {

@@ -1,12 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import {
-  checkEpoch,
-  followChanges,
-  type LogRow,
-  type LogStep,
-  trimOutbox,
-} from "../store/changes.ts";
+import { followChanges, type LogRow, type LogStep, trimOutbox } from "../store/changes.ts";
 import type { Database } from "../store/database.ts";
 import type { Queryable } from "../store/sql.ts";
 
@@ -46,7 +40,6 @@ const BUSY_MS = 1_000;
 /** Another process numbers changes just now; they are there in a moment. */
 const CONTENDED_POLL_MS = 2;
 const FRESH_MS = 750;
-const EPOCH_CHECK_MS = 5_000;
 const TRIM_MS = 60_000;
 const OUTAGE_POLL_MS = 500;
 
@@ -62,7 +55,7 @@ export function createChangeReader({
   const listeners: ((step: ReaderStep) => void)[] = [];
   const stopping = new AbortController();
   const state = { epoch: 0, pos: 0, away: false };
-  const times = { fresh: Number.NEGATIVE_INFINITY, change: 0, epochCheck: 0, trim: 0 };
+  const times = { fresh: Number.NEGATIVE_INFINITY, change: 0, trim: 0 };
   let woken = false;
   let interrupt: AbortController | undefined;
   let running: Promise<void> = Promise.resolve();
@@ -70,7 +63,7 @@ export function createChangeReader({
   /** Takes one step; returns how long to wait before the next. */
   async function step(): Promise<number> {
     const beginMs = performance.now();
-    if (beginMs - times.epochCheck > EPOCH_CHECK_MS) await check(beginMs);
+    if (beginMs - times.trim > TRIM_MS) await trim(beginMs);
     const found = await followChanges(across, state.pos, ROWS_PER_STEP);
     deliver(found);
     const last = found.rows.at(-1);
@@ -91,12 +84,9 @@ export function createChangeReader({
       listener({ epoch: found.epoch, epochChanged, rows: found.rows });
   }
 
-  async function check(nowMs: number): Promise<void> {
-    await checkEpoch(across);
-    times.epochCheck = nowMs;
-    if (nowMs - times.trim < TRIM_MS) return;
-    await trimOutbox(across);
+  async function trim(nowMs: number): Promise<void> {
     times.trim = nowMs;
+    await trimOutbox(across);
   }
 
   async function run(): Promise<void> {
@@ -116,7 +106,6 @@ export function createChangeReader({
   function onAway(error: unknown): number {
     if (!state.away) log.warn({ err: error }, "change reader cannot reach the database");
     state.away = true;
-    times.epochCheck = Number.NEGATIVE_INFINITY; // It may be another database that returns.
     return OUTAGE_POLL_MS;
   }
 
@@ -138,9 +127,10 @@ export function createChangeReader({
     isFresh: () => performance.now() - times.fresh < FRESH_MS,
     isAway: () => state.away,
     async start() {
-      times.epochCheck = times.trim = performance.now();
-      state.epoch = await checkEpoch(across);
-      state.pos = (await followChanges(across, Number.MAX_SAFE_INTEGER, 1)).head;
+      times.trim = performance.now();
+      const { epoch, head } = await followChanges(across, Number.MAX_SAFE_INTEGER, 1);
+      state.epoch = epoch;
+      state.pos = head;
       running = run();
     },
     async stop() {

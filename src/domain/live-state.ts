@@ -1,6 +1,7 @@
+import { isRevocation, type RevocationNotice } from "../model/change.ts";
 import type { ApiKeyId, SessionId, SiteId, UserId } from "../model/id.ts";
 import type { LogRow } from "../store/changes.ts";
-import { liveRevocations, type RevocationNotice } from "../store/revocations.ts";
+import { liveRevocations } from "../store/revocations.ts";
 import type { Queryable } from "../store/sql.ts";
 
 /** What this process knows of Sessions, generations, keys and Sites that have ended. */
@@ -35,19 +36,19 @@ const SWEEP_MS = 60_000;
  */
 export function createLiveState(isFresh: () => boolean): LiveStateFeed {
   const ended = new Map<string, number>();
-  const generations = new Map<UserId, { readonly generation: number; readonly untilMs: number }>();
+  const generations = new Map<string, { readonly generation: number; readonly untilMs: number }>();
   const listeners = new Map<string, Set<() => void>>();
   let sweptMs = 0;
 
   function note(siteId: SiteId, notice: RevocationNotice): void {
     const untilMs = notice.expireTime.getTime();
+    const key = subjectKey(siteId, notice.kind, notice.subjectId);
     if (notice.kind === "generation_raised") {
-      const known = generations.get(notice.subjectId);
+      const known = generations.get(key);
       if (known && known.generation >= notice.generation) return;
-      generations.set(notice.subjectId, { generation: notice.generation, untilMs });
+      generations.set(key, { generation: notice.generation, untilMs });
       return;
     }
-    const key = endedKey(siteId, notice.subjectId);
     ended.set(key, untilMs);
     for (const listener of listeners.get(key) ?? []) listener();
     listeners.delete(key);
@@ -60,18 +61,23 @@ export function createLiveState(isFresh: () => boolean): LiveStateFeed {
     for (const [id, { untilMs }] of generations) if (untilMs < nowMs) generations.delete(id);
   }
 
-  const isEnded = (siteId: SiteId, subject: SessionId | ApiKeyId | SiteId) =>
-    ended.has(endedKey(siteId, subject));
+  const generationOf = (siteId: SiteId, userId: UserId) =>
+    generations.get(subjectKey(siteId, "generation_raised", userId))?.generation ?? 0;
+  const isSiteClosed = (siteId: SiteId) => ended.has(subjectKey(siteId, "site_closed", siteId));
 
   return {
     isFresh,
     isTokenRevoked: ({ siteId, userId, sessionId, generation }) =>
-      isEnded(siteId, sessionId) ||
-      isEnded(siteId, siteId) ||
-      (generations.get(userId)?.generation ?? 0) > generation,
-    isKeyRevoked: (siteId, keyId) => isEnded(siteId, keyId) || isEnded(siteId, siteId),
+      ended.has(subjectKey(siteId, "session_ended", sessionId)) ||
+      isSiteClosed(siteId) ||
+      generationOf(siteId, userId) > generation,
+    isKeyRevoked: (siteId, keyId) =>
+      ended.has(subjectKey(siteId, "api_key_revoked", keyId)) || isSiteClosed(siteId),
     onKeyRevoked(siteId, keyId, listener) {
-      const keys = [endedKey(siteId, keyId), endedKey(siteId, siteId)];
+      const keys = [
+        subjectKey(siteId, "api_key_revoked", keyId),
+        subjectKey(siteId, "site_closed", siteId),
+      ];
       for (const key of keys) addTo(listeners, key, listener);
       return () => {
         for (const key of keys) removeFrom(listeners, key, listener);
@@ -82,7 +88,7 @@ export function createLiveState(isFresh: () => boolean): LiveStateFeed {
     },
     apply(rows) {
       for (const row of rows) {
-        if (row.type === "notice" && "expireTime" in row.notice && isRevocation(row.notice)) {
+        if (row.type === "notice" && isRevocation(row.notice)) {
           note(row.siteId, row.notice);
         }
       }
@@ -91,12 +97,9 @@ export function createLiveState(isFresh: () => boolean): LiveStateFeed {
   };
 }
 
-function isRevocation(notice: { readonly kind: string }): notice is RevocationNotice {
-  return notice.kind !== "site_changed" && notice.kind !== "signing_keys_changed";
-}
-
-function endedKey(siteId: SiteId, subject: string): string {
-  return `${siteId}/${subject}`;
+/** Clients choose some ids, so that another Site, or another kind, may have the same. */
+function subjectKey(siteId: SiteId, kind: RevocationNotice["kind"], subject: string): string {
+  return `${siteId}/${kind}/${subject}`;
 }
 
 function addTo<T>(sets: Map<string, Set<T>>, key: string, value: T): void {

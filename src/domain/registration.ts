@@ -43,7 +43,7 @@ export interface Registered {
  * The same work is done whether or not the address has an account, and the answer does not
  * tell. An earlier registration that still waits keeps its password only if both are the same.
  *
- * @throws {Failure} `self_registration_off`, `overloaded`, `id_taken`.
+ * @throws {Failure} `self_registration_off`, `overloaded`, `id_taken`, `unavailable`.
  */
 export async function register(
   deps: Deps,
@@ -53,33 +53,58 @@ export async function register(
 ): Promise<Registered> {
   const { site } = await deps.sites.get(siteId);
   if (!site.selfRegistration) throw new Failure("self_registration_off");
-  const password = await preparePassword(deps, siteId, registration);
-  // Two registrations of one address or username at the same instant: the second finds the first.
-  return await attempt().catch((error: unknown) => {
-    const raced = error instanceof Failure && /^(email|username)_taken$/.test(error.reason);
-    if (raced) return attempt();
-    throw error;
-  });
+  const hash = await hashPassword(deps, siteId, registration);
+  for (let round = 1; round <= ROUNDS_MAX; round += 1) {
+    const compared = await comparePassword(deps, siteId, registration);
+    const registered = await attempt(compared).catch(toUndefinedIfTaken);
+    if (registered) return registered;
+  }
+  throw new Failure("unavailable", {}, { retryDelayMs: 1_000 });
 
-  function attempt(): Promise<Registered> {
+  function attempt(compared: ComparedPassword): Promise<Registered | undefined> {
     return write(deps, siteId, async (tx) => {
       const known = await findUser(tx, siteId, { by: "email", email: registration.email });
-      if (!known) return await createUser(deps, tx, caller, site, registration, password.hash);
+      if (!known) return await createUser(deps, tx, caller, site, registration, hash);
       if (known.emailVerified || known.state !== "active") {
         return await tellOwner(tx, known);
       }
-      return await registerAgain(deps, tx, caller, site, known.id, registration, password.same);
+      return await registerAgain(deps, tx, caller, site, known.id, registration, compared);
     });
   }
 }
 
-/** Hashes and compares before the transaction, and does both in every case. */
-async function preparePassword(
+/** A registration starts over when another one of the same address was quicker. */
+const ROUNDS_MAX = 3;
+/** So soon after the first, the same registration is the same click: its mail is under way. */
+const REPEAT_MS = 10_000;
+
+/** Of two at the same instant, the second finds what the first has taken. */
+function toUndefinedIfTaken(error: unknown): undefined {
+  const taken = ["email_taken", "username_taken"];
+  if (error instanceof Failure && taken.includes(error.reason)) return undefined;
+  throw error;
+}
+
+async function hashPassword(
+  deps: Deps,
+  siteId: SiteId,
+  { password, signal }: Registration,
+): Promise<PasswordHash | undefined> {
+  return password && (await deps.hasher.hash({ siteId, signal }, password));
+}
+
+/** Whether the password is the one of an earlier registration, as it was stored then. */
+interface ComparedPassword {
+  readonly stored: PasswordHash | undefined;
+  readonly same: boolean;
+}
+
+/** Compares before the transaction, and does the same work in every case. */
+async function comparePassword(
   deps: Deps,
   siteId: SiteId,
   { email, password, signal }: Registration,
-): Promise<{ readonly hash: PasswordHash | undefined; readonly same: boolean }> {
-  if (!password) return { hash: undefined, same: false };
+): Promise<ComparedPassword> {
   const stored = await deps.db.inSite(
     siteId,
     async (tx) => {
@@ -88,8 +113,8 @@ async function preparePassword(
     },
     { readOnly: true },
   );
-  const same = await deps.hasher.verify({ siteId, signal }, password, stored);
-  return { hash: await deps.hasher.hash({ siteId, signal }, password), same };
+  if (!password) return { stored, same: stored === undefined };
+  return { stored, same: await deps.hasher.verify({ siteId, signal }, password, stored) };
 }
 
 async function createUser(
@@ -129,7 +154,10 @@ async function freeUsername(
   return (await findUser(tx, siteId, { by: "username", username })) ? undefined : username;
 }
 
-/** Nobody prepares an account for the owner of another's address. */
+/**
+ * Nobody prepares an account for the owner of another's address. Returns undefined if another
+ * password is stored than the one that was compared.
+ */
 async function registerAgain(
   deps: Deps,
   tx: Queryable,
@@ -137,15 +165,17 @@ async function registerAgain(
   site: Site,
   userId: UserId,
   registration: Registration,
-  samePassword: boolean,
-): Promise<Registered> {
+  { stored, same }: ComparedPassword,
+): Promise<Registered | undefined> {
   const locked = await lockUser(tx, site.id, userId);
   if (!locked) throw new Error("a User vanished from its own transaction");
   if (locked.user.emailVerified) return await tellOwner(tx, locked.user);
+  const storedNow = (await findCredentials(tx, site.id, userId))?.password;
+  if (storedNow?.phc !== stored?.phc) return undefined;
   const now = deps.clock.now();
   if (registration.id === userId) return { user: locked.user, token: undefined };
   let { user } = locked;
-  if (user.passwordChangeTime && !samePassword) {
+  if (user.passwordChangeTime && !same) {
     await updatePassword(tx, site.id, userId, undefined);
     const version = locked.nextVersion;
     const after = { ...user, version, passwordChangeTime: undefined, updateTime: now };
@@ -153,6 +183,8 @@ async function registerAgain(
   }
   const act = { kind: "user.registered_again", subjectId: userId };
   await recordAct(tx, site.id, caller, { ...act, clientIp: registration.client.ip }, now);
+  const isRepeat = same && now.getTime() - user.createTime.getTime() < REPEAT_MS;
+  if (isRepeat && !registration.returnToken) return { user, token: undefined };
   return { user, token: await askToVerify(tx, site, user, registration, now) };
 }
 

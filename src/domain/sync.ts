@@ -1,13 +1,26 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { SiteHead, UserChange } from "../model/change.ts";
+import { Failure } from "../model/failure.ts";
 import type { SiteId, UserId } from "../model/id.ts";
 import type { User } from "../model/user.ts";
 import { findSiteHead, listUserChanges, sequenceChanges } from "../store/changes.ts";
 import { listUsersById } from "../store/users.ts";
 import type { Deps } from "./deps.ts";
 
-/** Returns where the Site's log stands, after everything that is committed was numbered. */
+const SEQUENCE_ATTEMPTS_MAX = 200;
+const SEQUENCE_RETRY_MS = 5;
+
+/**
+ * Returns where the Site's log stands, after everything that is committed was numbered.
+ *
+ * @throws {Failure} `unavailable` if others keep numbering for longer than a second.
+ */
 export async function currentHead(deps: Deps, siteId: SiteId): Promise<SiteHead> {
-  await sequenceChanges({ query: deps.db.acrossSites });
+  const across = { query: deps.db.acrossSites };
+  for (let attempt = 1; !(await sequenceChanges(across)); attempt += 1) {
+    if (attempt === SEQUENCE_ATTEMPTS_MAX) throw new Failure("unavailable");
+    await sleep(SEQUENCE_RETRY_MS);
+  }
   return await deps.db.inSite(siteId, (tx) => findSiteHead(tx, siteId), { readOnly: true });
 }
 

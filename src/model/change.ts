@@ -33,6 +33,23 @@ export type Notice =
   | { readonly kind: "site_changed"; readonly subjectId: SiteId }
   | { readonly kind: "signing_keys_changed"; readonly subjectId: SiteId };
 
+/** The notices that end something before its expiry. */
+export type RevocationNotice = Extract<Notice, { readonly expireTime: Date }>;
+
+/** A revocation of a Site that is known, and when it was made. */
+export interface SiteRevocation {
+  readonly notice: RevocationNotice;
+  readonly revokeTime: Date;
+}
+
+/** Names a revocation within its Site. */
+export type RevocationKey = Pick<RevocationNotice, "kind" | "subjectId">;
+
+/** Tells whether a notice ends something; the others say that something has changed. */
+export function isRevocation(notice: Notice): notice is RevocationNotice {
+  return notice.kind !== "site_changed" && notice.kind !== "signing_keys_changed";
+}
+
 /** A committed change of a User, as the log holds it. */
 export interface UserChange {
   /** The number within the Site, without gaps. */

@@ -1,4 +1,4 @@
-import { type Failure, invalidField } from "./failure.ts";
+import { Failure, invalidField } from "./failure.ts";
 import { LIMITS } from "./limits.ts";
 import { type Secret, secret } from "./secret.ts";
 import { codePointCount, normalizeText } from "./text.ts";
@@ -12,16 +12,18 @@ const RAW_LENGTH_MAX = 8 * LIMITS.passwordCodePointsMax;
  * Any characters will do, from `codePointsMin` (a setting of the Site) to 256 code points; no
  * space is trimmed. Length comes first, so that a huge text costs nothing.
  *
- * @throws {Failure} `invalid_field`, naming `field`.
+ * @throws {Failure} `password_rejected` for its length, `invalid_field` for what is no text;
+ *   both name `field`.
  */
 export function parseNewPassword(
   text: string,
   field: string,
   { codePointsMin }: { readonly codePointsMin: number },
 ): Secret {
-  const password = parseBounded(text, field);
+  const rejected = (problem: string) => new Failure("password_rejected", { field, problem });
+  const password = parseBounded(text, field, rejected);
   if (codePointCount(password) < codePointsMin) {
-    throw invalidField(field, `must have at least ${codePointsMin} characters`);
+    throw rejected(`must have at least ${codePointsMin} characters`);
   }
   return secret(password);
 }
@@ -35,17 +37,15 @@ export function parseNewPassword(
  * @throws {Failure} `invalid_field`, naming `field`.
  */
 export function parsePasswordAttempt(text: string, field: string): Secret {
-  return secret(parseBounded(text, field));
+  const tooLong = (problem: string) => invalidField(field, problem);
+  return secret(parseBounded(text, field, tooLong));
 }
 
-function parseBounded(text: string, field: string): string {
+function parseBounded(text: string, field: string, tooLong: (problem: string) => Failure): string {
+  const problem = `must have at most ${LIMITS.passwordCodePointsMax} characters`;
   if (text === "") throw invalidField(field, "is required");
-  if (text.length > RAW_LENGTH_MAX) throw tooLong(field);
+  if (text.length > RAW_LENGTH_MAX) throw tooLong(problem);
   const password = normalizeText(text, field);
-  if (codePointCount(password) > LIMITS.passwordCodePointsMax) throw tooLong(field);
+  if (codePointCount(password) > LIMITS.passwordCodePointsMax) throw tooLong(problem);
   return password;
-}
-
-function tooLong(field: string): Failure {
-  return invalidField(field, `must have at most ${LIMITS.passwordCodePointsMax} characters`);
 }

@@ -68,6 +68,8 @@ function watchKey(live: LiveState, caller: Caller, onEnd: () => void): () => voi
   const untilMs = expireTime ? expireTime.getTime() - Date.now() : Number.POSITIVE_INFINITY;
   const timer = untilMs <= TIMER_MS_MAX ? setTimeout(onEnd, untilMs) : undefined;
   const stop = live.onKeyRevoked(siteId, keyId, onEnd);
+  // It may have happened since the caller was let in, and is not told a second time.
+  if (live.isKeyRevoked(siteId, keyId)) onEnd();
   return () => {
     clearTimeout(timer);
     stop();

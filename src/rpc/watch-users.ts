@@ -8,6 +8,7 @@ import type { SiteHead, UserChange } from "../model/change.ts";
 import { Failure } from "../model/failure.ts";
 import type { SiteId } from "../model/id.ts";
 import type { ChangeRing } from "./change-ring.ts";
+import { fitChanges, fitUsers } from "./frame-weight.ts";
 import { createStreamEnd, type StreamEnd } from "./stream-end.ts";
 import type { StreamSlots } from "./stream-slots.ts";
 import { changeBatchFrame, type Frame, snapshotPageFrame } from "./watch-frames.ts";
@@ -94,12 +95,10 @@ function startPlace(deps: Deps, { siteId, scope, cursor, snapshot }: Watch, head
       : ({ phase: "tail", epoch, position } as const);
   }
   const place = openWatchCursor(deps, siteId, scope.name, cursor);
-  if (place.epoch !== epoch) throw new Failure("epoch_changed", { epoch: String(epoch) });
+  if (place.epoch !== epoch) throw epochChanged(epoch);
   const from = place.phase === "snapshot" ? place.tailPosition : place.position;
   if (from > position) throw new Failure("cursor_ahead");
-  if (from + 1 < oldestPosition) {
-    throw new Failure("cursor_expired", { oldest_position: String(oldestPosition) });
-  }
+  if (from + 1 < oldestPosition) throw expired(oldestPosition);
   return place;
 }
 
@@ -114,12 +113,13 @@ async function* snapshot(
   signal.addEventListener("abort", release, { once: true }); // Also while a reader blocks.
   try {
     for (let after = start; !signal.aborted && end.reason === undefined; ) {
-      const users = await snapshotPage(deps, siteId, { after, limit: BATCH_MAX });
+      const found = await snapshotPage(deps, siteId, { after, limit: BATCH_MAX });
+      const users = fitUsers(found);
       after = users.at(-1)?.id ?? after;
       const place = { phase: "snapshot", epoch, tailPosition, after } as const;
       const cursor = sealWatchCursor(deps, siteId, scope.name, place);
       if (users.length > 0) yield snapshotPageFrame(users, scope, cursor);
-      if (users.length === BATCH_MAX) continue;
+      if (users.length === BATCH_MAX || users.length < found.length) continue;
       yield await snapshotEndFrame(deps, siteId, scope, epoch, tailPosition);
       break;
     }
@@ -159,38 +159,68 @@ async function* tail(
     sealWatchCursor(deps, siteId, scope.name, { phase: "tail", epoch, position });
   let position = start;
   let inLog = true;
-  let silentSinceMs = performance.now();
+  let checkpointMs = performance.now() + heartbeatMs;
 
   while (!watch.signal.aborted && end.reason === undefined) {
-    if (shared.epoch() !== epoch) {
-      throw new Failure("epoch_changed", { epoch: String(shared.epoch()) });
+    if (shared.epoch() > epoch) throw epochChanged(shared.epoch());
+    // Also amid changes: those that no filter lets through move the cursor on only here.
+    if (performance.now() >= checkpointMs) {
+      yield checkpointFrame(deps, position, place(position), ring.head(siteId));
+      checkpointMs = performance.now() + heartbeatMs;
     }
-    const batch: readonly UserChange[] | undefined = inLog
+    const found = inLog
       ? await changesAfter(deps, siteId, { after: position, limit: BATCH_MAX })
       : ring.after(siteId, position, BATCH_MAX);
-    inLog = batch === undefined || (inLog && batch.length > 0);
-    const last = batch?.at(-1);
-    if (batch && last) {
-      const covered = { previousPosition: position, position: last.position };
-      const make = () => ({
-        frame: changeBatchFrame(batch, scope, { ...covered, cursor: place(last.position) }),
-      });
-      const name = `${position}/${last.position}/${scope.name}`;
-      const { frame } = inLog ? make() : ring.shared(siteId, name, make);
-      position = last.position;
-      if (!frame) continue;
-      yield frame;
-      silentSinceMs = performance.now();
-    } else if (!inLog) {
-      const waitMs = silentSinceMs + heartbeatMs - performance.now();
-      if (waitMs > 0) {
-        await end.wait(waitMs, (wake) => ring.onChange(siteId, wake));
-        continue;
-      }
-      yield checkpointFrame(deps, position, place(position), ring.head(siteId));
-      silentSinceMs = performance.now();
+    if (found === undefined) {
+      await requireKept(deps, siteId, position);
+      inLog = true;
+    } else if (found.length > 0) {
+      const batch = fitChanges(found);
+      const made = batchFrame(shared, watch, batch, position, inLog, place);
+      position += batch.length;
+      if (made) yield made;
+    } else if (inLog) {
+      inLog = false; // And on without a wait: the ring may have got more since the log was read.
+    } else {
+      const waitMs = checkpointMs - performance.now();
+      await end.wait(waitMs, (wake) => ring.onChange(siteId, wake));
     }
   }
+}
+
+/** Makes the frame of a batch, once for all streams of a class that are at the same place. */
+function batchFrame(
+  { ring }: WatchDeps,
+  { siteId, scope }: Watch,
+  batch: readonly UserChange[],
+  previousPosition: number,
+  inLog: boolean,
+  place: (position: number) => string,
+): Frame | undefined {
+  const position = previousPosition + batch.length;
+  if (batch[0]?.position !== previousPosition + 1 || batch.at(-1)?.position !== position) {
+    throw expired(batch[0]?.position ?? position); // Dropped while the stream was behind.
+  }
+  const make = () => {
+    const covered = { previousPosition, position, cursor: place(position) };
+    return { frame: changeBatchFrame(batch, scope, covered) };
+  };
+  const name = `${previousPosition}/${position}/${scope.name}`;
+  return (inLog ? make() : ring.shared(siteId, name, make)).frame;
+}
+
+/** What has left the ring may have left the log as well. @throws {Failure} `cursor_expired` */
+async function requireKept(deps: Deps, siteId: SiteId, position: number): Promise<void> {
+  const { oldestPosition } = await currentHead(deps, siteId);
+  if (position + 1 < oldestPosition) throw expired(oldestPosition);
+}
+
+function expired(oldestPosition: number): Failure {
+  return new Failure("cursor_expired", { oldest_position: String(oldestPosition) });
+}
+
+function epochChanged(epoch: number): Failure {
+  return new Failure("epoch_changed", { epoch: String(epoch) });
 }
 
 function checkpointFrame(deps: Deps, position: number, cursor: string, head: number): Frame {

@@ -77,20 +77,21 @@ export async function followChanges(db: Queryable, after: number, limit: number)
   };
 }
 
-/** Takes a new epoch if this is another copy of the database; returns the one in force. */
-export async function checkEpoch(db: Queryable): Promise<number> {
-  const { rows } = await db.query<{ epoch: number }>(sql`select signet.check_epoch() as epoch`);
-  return rows[0]?.epoch ?? 1;
-}
-
 /** Deletes what the sequencer has numbered and will never look at again. */
 export async function trimOutbox(db: Queryable): Promise<void> {
   await db.query(sql`select signet.trim_change_outbox()`);
 }
 
-/** Numbers what has become visible, so that a head that is read next includes it. */
-export async function sequenceChanges(db: Queryable): Promise<void> {
-  await db.query(sql`select sequenced from signet.follow_changes(9007199254740991, 1)`);
+/** The most that one step numbers, as `signet.sequence_changes` has it. */
+export const SEQUENCED_ROWS_MAX = 10_000;
+
+/**
+ * Numbers what has become visible, so that a head that is read next includes it; false if there
+ * is more, or while another process does it, whose look at the outbox may have been too early.
+ */
+export async function sequenceChanges(db: Queryable): Promise<boolean> {
+  const { sequenced } = await followChanges(db, Number.MAX_SAFE_INTEGER, 1);
+  return sequenced >= 0 && sequenced < SEQUENCED_ROWS_MAX;
 }
 
 /** Returns where the Site's log stands. */

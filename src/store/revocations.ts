@@ -1,19 +1,15 @@
-import type { Notice } from "../model/change.ts";
+import type { RevocationKey, RevocationNotice, SiteRevocation } from "../model/change.ts";
 import type { SiteId } from "../model/id.ts";
 import { appendNotice } from "./changes.ts";
 import { type Queryable, sql } from "./sql.ts";
 
-/** The notices that end something before its expiry. */
-export type RevocationNotice = Extract<Notice, { readonly expireTime: Date }>;
-
-/** A revocation that still matters. */
+/** A revocation that still matters, of any Site. */
 export interface Revocation {
   readonly siteId: SiteId;
   readonly notice: RevocationNotice;
 }
 
-interface RevocationRow {
-  readonly site_id: SiteId;
+interface NoticeRow {
   readonly kind: RevocationNotice["kind"];
   readonly subject_id: string;
   readonly generation: number;
@@ -41,15 +37,38 @@ export async function insertRevocation(
 
 /** Returns the revocations of all Sites that still matter. */
 export async function liveRevocations(db: Queryable): Promise<Revocation[]> {
-  const { rows } = await db.query<RevocationRow>(sql`
+  const { rows } = await db.query<NoticeRow & { readonly site_id: SiteId }>(sql`
     select site_id, kind, subject_id, generation, expire_time from signet.live_revocations()`);
-  return rows.map((row) => ({
-    siteId: row.site_id,
-    notice: {
-      kind: row.kind,
-      subjectId: row.subject_id,
-      generation: row.generation,
-      expireTime: row.expire_time,
-    } as RevocationNotice, // Written by insertRevocation alone.
-  }));
+  return rows.map((row) => ({ siteId: row.site_id, notice: toNotice(row) }));
+}
+
+/**
+ * Lists at most `limit` revocations of the Site that still matter, in the order of their keys.
+ * What is added before the page is not seen: follow the log from before the first page on.
+ */
+export async function listRevocations(
+  db: Queryable,
+  siteId: SiteId,
+  page: { readonly after: RevocationKey | undefined; readonly limit: number; readonly now: Date },
+): Promise<SiteRevocation[]> {
+  const { after, limit, now } = page;
+  const { rows } = await db.query<NoticeRow & { readonly create_time: Date }>(sql`
+    select kind, subject_id, generation, create_time, expire_time
+      from signet.revocations
+     where site_id = ${siteId} and expire_time > ${now}
+       and (kind, subject_id) > (${after?.kind ?? ""}, ${after?.subjectId ?? NO_ID}::uuid)
+     order by kind, subject_id
+     limit ${limit}`);
+  return rows.map((row) => ({ notice: toNotice(row), revokeTime: row.create_time }));
+}
+
+const NO_ID = "00000000-0000-0000-0000-000000000000";
+
+function toNotice(row: NoticeRow): RevocationNotice {
+  return {
+    kind: row.kind,
+    subjectId: row.subject_id,
+    generation: row.generation,
+    expireTime: row.expire_time,
+  } as RevocationNotice; // Written by insertRevocation alone.
 }

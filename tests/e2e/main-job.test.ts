@@ -58,7 +58,7 @@ describe.each(WIRES)("the main job over %s", (_wire, connect) => {
     const loggedOut = await asUser.auth.logout({});
     const refused = await until(async () => {
       const { result } = await backend.auth.validateToken({ token: session.accessToken });
-      return result.case === "invalid" && result.value;
+      return result.case === "invalid" ? result.value : undefined;
     }, 1_000);
     const again = await refusal(
       backend.auth.refreshToken({ refreshToken: tokens?.refreshToken ?? "" }),

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
@@ -47,7 +48,7 @@ export interface Refusal {
 }
 
 /** Every scope but `peer`, which belongs to another Signet. */
-export const ALL_SCOPES: readonly Scope[] = [
+const ALL_SCOPES: readonly Scope[] = [
   Scope.AUTH,
   Scope.AUTH_TOKENS,
   Scope.USERS_READ,
@@ -55,6 +56,8 @@ export const ALL_SCOPES: readonly Scope[] = [
   Scope.SYNC,
   Scope.SITE_ADMIN,
 ];
+
+const ATTEMPTS_MAX = 20;
 
 /** Makes clients that send one credential; none: an anonymous caller. */
 export function clientsOf(transport: Transport, credential?: string): Clients {
@@ -159,6 +162,19 @@ export function uniqueEmail(): string {
 /** Returns a name that no other test has. */
 export function unique(prefix: string): string {
   return `${prefix}-${randomBytes(6).toString("hex")}`;
+}
+
+/** Repeats a call as long as the service has too many passwords to hash, as a client would. */
+export async function patiently<T>(call: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await call();
+    } catch (error) {
+      const { reason, retryDelayMs } = refusalOf(error);
+      if (reason !== "OVERLOADED" || attempt === ATTEMPTS_MAX) throw error;
+      await sleep(retryDelayMs * (1 + Math.random()));
+    }
+  }
 }
 
 /** Returns how a call is refused; fails if it is not. */

@@ -1,5 +1,7 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { runCommandLine } from "../../src/cli/command-line.ts";
+import { createTranscript, type Transcript } from "../../src/demo/transcript.ts";
 
 /** How a program ended, and what it has printed. */
 export interface ProgramResult {
@@ -24,6 +26,34 @@ export function runProgram(
       resolve({ exitCode, stdout, stderr });
     });
   });
+}
+
+/** A program that runs until it is stopped. */
+export interface RunningProgram {
+  readonly output: Transcript;
+  stop(): Promise<void>;
+}
+
+/** Starts a program that does not end by itself. */
+export function startProgram(
+  file: string,
+  words: readonly string[],
+  environment: Environment = {},
+): RunningProgram {
+  const { PATH, HOME } = process.env;
+  const env = { PATH, HOME, ...environment };
+  // In a group of its own, so that what it has started itself ends with it.
+  const child = spawn(file, words, { env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const closed = once(child, "close");
+  const output = createTranscript([child.stdout, child.stderr]);
+  child.once("close", () => output.end(`it ended:\n${output.tail()}\n`));
+  return {
+    output,
+    async stop() {
+      if (child.pid && child.exitCode === null) process.kill(-child.pid, "SIGTERM");
+      await closed;
+    },
+  };
 }
 
 /** Runs the command line in a process of its own. */

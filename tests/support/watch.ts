@@ -16,13 +16,14 @@ export interface TestWatch extends AsyncDisposable {
 
 const WAIT_MS_MAX = 15_000;
 
-/** Opens a stream; it is left when the test disposes of it. */
+/** Opens a stream; it is left when the test disposes of it, or after `msMax`. */
 export function openWatch(
   { sync }: Pick<Clients, "sync">,
   request: MessageInitShape<typeof WatchUsersRequestSchema> = {},
+  msMax = WAIT_MS_MAX,
 ): TestWatch {
   const leaving = new AbortController();
-  const signal = AbortSignal.any([leaving.signal, AbortSignal.timeout(WAIT_MS_MAX)]);
+  const signal = AbortSignal.any([leaving.signal, AbortSignal.timeout(msMax)]);
   const frames = sync.watchUsers(request, { signal })[Symbol.asyncIterator]();
 
   async function nextFrame(): Promise<Frame> {

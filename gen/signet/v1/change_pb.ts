@@ -49,8 +49,9 @@ export type Change = Message<"signet.v1.Change"> & {
   user?: User | undefined;
 
   /**
-   * When the change was written, by the clock of the database: never after its commit, and
-   * earlier by at most the length of its transaction. It tells a Change's age, not its order.
+   * When the change was written, by the clock of the process that wrote it and to the
+   * millisecond: before its commit, by at most the length of its transaction. It tells a
+   * Change's age, not its order.
    *
    * @generated from field: google.protobuf.Timestamp commit_time = 4;
    */

@@ -42,7 +42,12 @@ grant execute on function signet.extend_change_log(bigint) to signet_owner;
 --
 -- Each statement of a volatile function sees its own snapshot, and that is what makes this
 -- right: first the lock alone, then the state as the last holder committed it, then
--- discovery, insertion and the snapshot to be stored in ONE statement.
+-- discovery, insertion and the snapshot to be stored in ONE statement. Whether this is still
+-- the same database is asked before, so that none is numbered under the epoch of another.
+--
+-- A backlog is numbered 10,000 at a time, since one that takes longer than a statement may
+-- would never be numbered at all. Then the old snapshot stays, and what it would find again
+-- leaves the outbox at once.
 create function signet.sequence_changes() returns bigint
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -50,6 +55,7 @@ create function signet.sequence_changes() returns bigint
   set plan_cache_mode = force_custom_plan
 as $$
 declare
+  rows_max constant bigint := 10000;
   previous signet.change_state;
   in_progress xid8[];
   counted bigint;
@@ -58,16 +64,25 @@ begin
   if pg_is_in_recovery() or not pg_try_advisory_xact_lock(5678, 1) then
     return -1;
   end if;
+  perform signet.check_epoch();
 
   select * into previous from signet.change_state;
   in_progress := array(select pg_snapshot_xip(previous.snapshot));
 
   with taken as materialized (
     select pg_current_snapshot() as snapshot
-  ), fresh as (
-    select o.* from signet.change_outbox o where o.xid >= pg_snapshot_xmax(previous.snapshot)
-    union all
-    select o.* from signet.change_outbox o where o.xid = any (in_progress)
+  ), fresh as materialized (
+    select * from (
+      select o.* from signet.change_outbox o where o.xid >= pg_snapshot_xmax(previous.snapshot)
+      union all
+      select o.* from signet.change_outbox o where o.xid = any (in_progress)
+    ) f
+    order by f.seq
+    limit rows_max
+  ), removed as (
+    delete from signet.change_outbox o
+     using fresh f
+     where o.xid = f.xid and o.seq = f.seq and (select count(*) from fresh) = rows_max
   ), numbered as (
     select f.*,
            row_number() over (order by f.seq) as n,
@@ -112,7 +127,9 @@ begin
   if counted > 0
      or pg_snapshot_xmax(seen)::text::bigint
         > pg_snapshot_xmax(previous.snapshot)::text::bigint + 1000 then
-    update signet.change_state set head = head + counted, snapshot = seen;
+    update signet.change_state
+       set head = head + counted,
+           snapshot = case when counted = rows_max then snapshot else seen end;
   end if;
   -- A deleted User's personal data leaves the log as well, in place.
   if counted > 0 then
@@ -164,22 +181,56 @@ revoke all on function signet.follow_changes(bigint, integer) from public;
 grant execute on function signet.follow_changes(bigint, integer) to signet_app;
 
 -- What a version must exceed in this epoch: versions never repeat after a restore, because
--- the epoch fills their high bits.
+-- the epoch fills their high bits. 26 bits are left for the changes of one User.
 create function signet.version_floor() returns bigint
   language sql stable set search_path = pg_catalog, pg_temp
-return (select (s.epoch - 1) << 32 from signet.change_state s);
+return (select (s.epoch - 1) << 26 from signet.change_state s);
 grant execute on function signet.version_floor() to signet_app;
+
+-- Starts a new epoch; the caller holds the sequencer's lock.
+--
+-- Its number is the minutes since 2026 where those are more, since the same backup can be
+-- restored twice: by counting alone the second time would repeat the versions and positions of
+-- the first.
+create function signet.begin_epoch() returns void
+  language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from signet.change_outbox;
+  -- One statement, and so one snapshot: what the sums hold is not numbered again. The head
+  -- jumps by a gap that no reader can take for a continuation.
+  with rebased as (
+    update signet.change_state
+       set epoch = greatest(epoch + 1, extract(epoch from now() - '2026-01-01Z') ::bigint / 60),
+           head = head + 1000000, snapshot = pg_current_snapshot()
+  )
+  insert into signet.site_heads as h (site_id, position, users, xor)
+  select u.site_id, 0, count(*) filter (where u.state <> 'deleted'),
+         coalesce(bit_xor(signet.user_digest(u.id, u.version))
+                    filter (where u.state <> 'deleted'), 0)
+    from signet.users u
+   group by u.site_id
+      on conflict (site_id) do update set users = excluded.users, xor = excluded.xor;
+  perform signet.extend_change_log(3000000);
+end
+$$;
+alter function signet.begin_epoch() owner to signet_system;
+revoke all on function signet.begin_epoch() from public;
 
 -- Takes a new epoch if this is not the database that the state was written in: a restored
 -- backup, a promoted standby, a dump loaded elsewhere. History may have been taken back
 -- there, so that positions mean something else. Returns the epoch in force.
+--
+-- The timeline is read from the log of the server: its control file tells of a promotion only
+-- after the next checkpoint.
 create function signet.check_epoch() returns bigint
   language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   state signet.change_state;
   found_identifier bigint := (select system_identifier from pg_control_system());
-  found_timeline integer := (select timeline_id from pg_control_checkpoint());
+  found_timeline integer :=
+    ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer;
   found_oid oid := (select oid from pg_database where datname = current_database());
 begin
   select * into state from signet.change_state;
@@ -193,17 +244,7 @@ begin
   if state.system_identifier is not null and
      (state.system_identifier, state.timeline_id, state.database_oid)
      is distinct from (found_identifier, found_timeline, found_oid) then
-    delete from signet.change_outbox;
-    -- A gap in the order that no reader can take for a continuation.
-    update signet.change_state
-       set epoch = epoch + 1, head = head + 1000000, snapshot = pg_current_snapshot();
-    perform signet.extend_change_log(3000000);
-    insert into signet.site_heads as h (site_id, position, users, xor)
-    select u.site_id, 0, count(*), bit_xor(signet.user_digest(u.id, u.version))
-      from signet.users u
-     where u.state <> 'deleted'
-     group by u.site_id
-        on conflict (site_id) do update set users = excluded.users, xor = excluded.xor;
+    perform signet.begin_epoch();
   end if;
   update signet.change_state
      set system_identifier = found_identifier, timeline_id = found_timeline,
@@ -216,14 +257,17 @@ alter function signet.check_epoch() owner to signet_system;
 revoke all on function signet.check_epoch() from public;
 grant execute on function signet.check_epoch() to signet_app;
 
--- Deletes what the sequencer will never look at again. Called about once a minute.
+-- Deletes what the sequencer will never look at again: whatever its snapshot sees has been
+-- numbered. A transaction that stays open keeps nothing here but its own rows. Called about
+-- once a minute.
 create function signet.trim_change_outbox() returns bigint
   language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
   with trimmed as (
     delete from signet.change_outbox o
      using signet.change_state s
-     where o.xid < pg_snapshot_xmin(s.snapshot)
+     where o.xid < pg_snapshot_xmax(s.snapshot)
+       and pg_visible_in_snapshot(o.xid, s.snapshot)
     returning 1
   )
   select count(*) from trimmed;
