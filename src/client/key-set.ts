@@ -13,8 +13,8 @@ const AGE_MS_MAX = 30 * 60_000;
  * Follows the public keys that lie at an address (RFC 7517).
  *
  * A key is published before it signs, so a rotation is never noticed; a key that is withdrawn
- * is forgotten within 5 minutes, or 30 where the address does not answer. Tokens that name
- * unknown keys cause one fetch in 30 s, however many they are.
+ * is forgotten within 5 minutes, or 30 where the address does not answer, unless a revocation
+ * tells of it sooner. Tokens that name unknown keys cause one fetch in 30 s, however many they are.
  *
  * Its answer to a token is the key, an error about the token, or VerifierUnavailableError.
  */

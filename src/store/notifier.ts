@@ -25,11 +25,10 @@ export function createNotifier(options: { readonly url: string; readonly log: Lo
 
   async function connected(): Promise<Client> {
     if (client) return client;
-    const opening = await openClient(options.url, () => {
-      if (client === opening) client = undefined;
+    client = await openClient(options.url, (ended) => {
+      if (client === ended) client = undefined;
     });
-    client = opening;
-    return opening;
+    return client;
   }
 
   async function sendWanted(): Promise<void> {
@@ -69,14 +68,15 @@ export function createNotifier(options: { readonly url: string; readonly log: Lo
   };
 }
 
-async function openClient(url: string, onEnd: () => void): Promise<Client> {
+/** `onEnd` may come at any time, also before the client is open. */
+async function openClient(url: string, onEnd: (ended: Client) => void): Promise<Client> {
   const client = createDirectClient({
     url,
     name: "signet notifier",
     queryTimeoutMs: LIMITS.databaseQueryTimeoutMs,
   });
-  client.on("error", onEnd);
-  client.on("end", onEnd);
+  client.on("error", () => onEnd(client));
+  client.on("end", () => onEnd(client));
   try {
     await client.connect();
     await client.query("set synchronous_commit = off");

@@ -1,0 +1,63 @@
+/**
+ * What a Mirror needs of a pool of connections to PostgreSQL: a `Pool` of pg has it, and other
+ * drivers are quickly made to have it. Connections go straight to the server or through a
+ * pooler in session mode, since the lead is a session's advisory lock.
+ */
+export interface MirrorPool {
+  connect(): Promise<MirrorConnection & PooledConnection>;
+}
+
+/** A connection, as far as statements go; in `onCreate`, one with an open transaction. */
+export interface MirrorConnection {
+  query(
+    text: string,
+    values?: unknown[],
+  ): Promise<{ readonly rows: readonly Readonly<Record<string, unknown>>[] }>;
+}
+
+/** A connection that goes back to its pool. */
+export interface PooledConnection {
+  /** With an error the connection is closed instead of used again. */
+  release(error?: Error): void;
+  /** Tells of a connection that is lost while it is idle. */
+  on?(event: "error", listener: (error: Error) => void): unknown;
+  off?(event: "error", listener: (error: Error) => void): unknown;
+}
+
+/** Runs statements on a connection of the pool, and gives it back. */
+export async function withConnection<T>(
+  pool: MirrorPool,
+  run: (connection: MirrorConnection) => Promise<T>,
+): Promise<T> {
+  const connection = await pool.connect();
+  try {
+    const result = await run(connection);
+    connection.release();
+    return result;
+  } catch (error) {
+    connection.release(toError(error));
+    throw error;
+  }
+}
+
+/** Commits what `run` does, or undoes it where it throws. */
+export async function inTransaction<T>(
+  connection: MirrorConnection,
+  run: () => Promise<T>,
+): Promise<T> {
+  await connection.query("begin");
+  try {
+    const result = await run();
+    await connection.query("commit");
+    return result;
+  } catch (error) {
+    // Where the connection is lost so is the transaction.
+    await connection.query("rollback").catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Returns what was thrown as an Error. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

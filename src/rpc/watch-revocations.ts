@@ -1,0 +1,164 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { GoodbyeReason } from "../../gen/signet/v1/change_pb.ts";
+import type {
+  ListRevocationsResponseSchema,
+  WatchRevocationsResponseSchema,
+} from "../../gen/signet/v1/sync_service_pb.ts";
+import type { Deps } from "../domain/deps.ts";
+import {
+  openRevocationCursor,
+  type RevocationPlace,
+  sealRevocationCursor,
+} from "../domain/revocation-cursor.ts";
+import type { RevocationLog } from "../domain/revocation-log.ts";
+import {
+  pageOfRevocations,
+  type RevocationPage,
+  reachablePlace,
+  revocationsAfter,
+} from "../domain/revocations.ts";
+import type { Caller } from "../model/caller.ts";
+import type { SiteId } from "../model/id.ts";
+import { toRevocationMessage } from "./convert-revocation.ts";
+import { createStreamEnd, type StreamEnd } from "./stream-end.ts";
+
+/** Who asks for revocations, and from where on. */
+export interface RevocationWatch {
+  readonly caller: Caller;
+  readonly siteId: SiteId;
+  /** Empty: the whole set. */
+  readonly cursor: string;
+  readonly signal: AbortSignal;
+}
+
+type Frame = MessageInitShape<typeof WatchRevocationsResponseSchema>;
+
+const BATCH_MAX = 1_000;
+/** What subscribers are promised; heartbeats come sooner, so that a busy moment breaks nothing. */
+const HEARTBEAT_MS_MAX = 2_000;
+const HEARTBEAT_MS = 1_000;
+/** How soon to look again whether the log is read up to now. */
+const STALE_POLL_MS = 100;
+const AGE_SECONDS = 30 * 60;
+const AGE_SPREAD = 0.2; // So that streams that began together do not end together.
+const RETURN_DELAY_MS = 2_000;
+
+/** Streams the revocations of a Site; `sync_service.proto` says how. */
+export async function* watchRevocations(
+  deps: Deps,
+  log: RevocationLog,
+  watch: RevocationWatch,
+): AsyncGenerator<Frame> {
+  const place = startPlace(deps, watch);
+  const ageSeconds = Math.round(AGE_SECONDS * (1 - AGE_SPREAD + 2 * AGE_SPREAD * Math.random()));
+  const end = createStreamEnd(deps.live, watch, ageSeconds * 1_000);
+  try {
+    yield helloFrame(deps, watch.siteId, ageSeconds);
+    yield* follow(deps, log, watch, place, end);
+    if (end.reason === undefined) return; // The client has left.
+    yield goodbyeFrame(end.reason);
+    end.throwIfRefused();
+  } finally {
+    end.release();
+  }
+}
+
+/** Answers with one page of revocations, and waits at most `waitMs` where there is none. */
+export async function pollRevocations(
+  deps: Deps,
+  log: RevocationLog,
+  watch: RevocationWatch,
+  { limit, waitMs }: { readonly limit: number; readonly waitMs: number },
+): Promise<MessageInitShape<typeof ListRevocationsResponseSchema>> {
+  const { siteId, signal } = watch;
+  let place = startPlace(deps, watch);
+  const end = createStreamEnd(deps.live, watch, waitMs);
+  try {
+    for (;;) {
+      const from = reachablePlace(log, place);
+      const page =
+        from.phase === "set"
+          ? await pageOfRevocations(deps, log, siteId, from, limit)
+          : revocationsAfter(deps, log, siteId, from, limit);
+      const isAnswer = page.revocations.length > 0 || page.more || from.phase === "set";
+      if (isAnswer || waitMs === 0 || signal.aborted || end.reason) return toAnswer(page);
+      ({ place } = page);
+      await end.wait(waitMs, (wake) => log.onChange(siteId, wake));
+      end.throwIfRefused();
+    }
+  } finally {
+    end.release();
+  }
+
+  function toAnswer({ revocations, place: next, more, asOf }: RevocationPage) {
+    return {
+      revocations: revocations.map(toRevocationMessage),
+      cursor: sealRevocationCursor(deps, siteId, next),
+      more,
+      ...(asOf && { asOf: timestampFromDate(asOf) }),
+    };
+  }
+}
+
+function startPlace(deps: Deps, { siteId, cursor }: RevocationWatch): RevocationPlace | undefined {
+  return cursor === "" ? undefined : openRevocationCursor(deps, siteId, cursor);
+}
+
+/** Sends the set, then the log, until the stream ends; the set again if the log was replaced. */
+async function* follow(
+  deps: Deps,
+  log: RevocationLog,
+  { siteId, signal }: RevocationWatch,
+  start: RevocationPlace | undefined,
+  end: StreamEnd,
+): AsyncGenerator<Frame> {
+  let place = start;
+  let heartbeatMs = 0;
+  while (!signal.aborted && end.reason === undefined) {
+    const from = reachablePlace(log, place);
+    // Nothing may come between a look into the log and the wait for more: no await here.
+    const page =
+      from.phase === "set"
+        ? await pageOfRevocations(deps, log, siteId, from, BATCH_MAX)
+        : revocationsAfter(deps, log, siteId, from, BATCH_MAX);
+    ({ place } = page);
+    if (page.revocations.length > 0) yield batchFrame(deps, siteId, page);
+    const nowMs = performance.now();
+    if (page.asOf && nowMs >= heartbeatMs) {
+      yield heartbeatFrame(deps, siteId, place, page.asOf);
+      heartbeatMs = nowMs + HEARTBEAT_MS;
+    } else if (page.revocations.length === 0 && from.phase === "tail") {
+      const waitMs = Math.max(heartbeatMs - nowMs, STALE_POLL_MS);
+      await end.wait(waitMs, (wake) => log.onChange(siteId, wake));
+    }
+  }
+}
+
+function helloFrame(deps: Deps, siteId: SiteId, ageSecondsMax: number): Frame {
+  const serverTime = timestampFromDate(deps.clock.now());
+  const value = { siteId, heartbeatMs: HEARTBEAT_MS_MAX, ageSecondsMax, serverTime };
+  return { frame: { case: "hello", value } };
+}
+
+function batchFrame(deps: Deps, siteId: SiteId, { revocations, place }: RevocationPage): Frame {
+  const cursor = sealRevocationCursor(deps, siteId, place);
+  const value = { revocations: revocations.map(toRevocationMessage), cursor };
+  return { frame: { case: "revocationBatch", value } };
+}
+
+function heartbeatFrame(deps: Deps, siteId: SiteId, place: RevocationPlace, asOf: Date): Frame {
+  const cursor = sealRevocationCursor(deps, siteId, place);
+  return { frame: { case: "heartbeat", value: { asOf: timestampFromDate(asOf), cursor } } };
+}
+
+const GOODBYE = {
+  max_age: GoodbyeReason.MAX_AGE,
+  key_ended: GoodbyeReason.REAUTHENTICATE,
+} as const;
+
+function goodbyeFrame(reason: NonNullable<StreamEnd["reason"]>): Frame {
+  const retryDelayMs = BigInt(Math.round(RETURN_DELAY_MS * Math.random()));
+  const value = { reason: GOODBYE[reason], cursor: "", retryDelayMs };
+  return { frame: { case: "goodbye", value } };
+}
