@@ -126,7 +126,10 @@ export async function createService(options: ServiceOptions): Promise<Service> {
       await revocations.begin({ query: db.acrossSites });
       db.listen(CHANGE_CHANNEL, { onNotify: reader.wake, onState: reader.wake });
       started = true;
-      const watch = () => readiness.set("reader", !reader.isAway());
+      const watch = () => {
+        readiness.set("database", !reader.isAway());
+        readiness.set("reader", !reader.isAway());
+      };
       watch();
       watching = setInterval(watch, 250);
     },

@@ -145,7 +145,7 @@ function upsertText({ users, tombstones }: MirrorNames, takesOtherScope: boolean
                 and (buried.epoch, buried.version) >= (incoming.mirror_epoch, incoming.version))
     on conflict (id) do update set ${assignments}
      where (excluded.mirror_epoch, excluded.version) > (present.mirror_epoch, present.version)
-           ${""}
+           ${takesOtherScope ? otherwiseRead : ""}
     returning id::text, deleted, xmax = 0 as created`;
 }
 

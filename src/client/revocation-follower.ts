@@ -109,7 +109,7 @@ export function createRevocationFollower(options: FollowerOptions): RevocationFo
       status.publish({ type: "connecting" });
       const { heard, error, delayMs } = await followStream();
       if (ending.signal.aborted) return;
-      if (options.optional && reasonOf(error) === ErrorReason.ACCESS_DENIED) return switchOff();
+      if (isUnwanted(error)) return switchOff();
       if (reasonOf(error) === ErrorReason.INVALID_CURSOR) cursor = "";
       started.resolve();
       failures = heard ? 1 : failures + 1;
@@ -118,6 +118,12 @@ export function createRevocationFollower(options: FollowerOptions): RevocationFo
       status.publish({ type: "reconnecting", attempt, delayMs: waitMs, error });
       await pause(waitMs, ending.signal);
     }
+  }
+
+  /** Not once revocations were heard: what refuses tokens does not vanish with another key. */
+  function isUnwanted(error: unknown): boolean {
+    const isDenied = reasonOf(error) === ErrorReason.ACCESS_DENIED;
+    return isDenied && options.optional && heardMs === Number.NEGATIVE_INFINITY;
   }
 
   function switchOff(): void {

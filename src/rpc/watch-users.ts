@@ -181,6 +181,7 @@ async function* tail(
       if (made) yield made;
     } else if (inLog) {
       inLog = false; // And on without a wait: the ring may have got more since the log was read.
+      checkpointMs = performance.now(); // Says at once that the stream has caught up.
     } else {
       const waitMs = checkpointMs - performance.now();
       await end.wait(waitMs, (wake) => ring.onChange(siteId, wake));

@@ -112,7 +112,7 @@ describe("a database that goes and comes back", () => {
     const { changes } = await watch.next("changeBatch");
     const { result } = await backend.auth.validateToken({ token: accessToken });
 
-    expect(missing).toMatchObject({ missing: ["reader"] });
+    expect(missing).toMatchObject({ missing: ["database", "reader"] });
     expect(alive.status).toBe(200);
     for (const refused of refusals) {
       expect(refused).toMatchObject({ code: "Unavailable", reason: "UNAVAILABLE" });

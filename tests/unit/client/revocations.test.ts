@@ -140,6 +140,21 @@ test("a key that may not follow makes a verifier without revocations", async () 
   expect(await firstStatus(verifier)).toEqual({ type: "off" });
 });
 
+test("a key that may no longer follow does not make one", async () => {
+  await using signet = await startVerifierSignet();
+  await using verifier = signet.verifier();
+  const token = await signet.sign();
+  await verifier.verify(token);
+
+  signet.behaviour.away = true;
+  await until(async () => (await firstStatus(verifier))?.type === "reconnecting");
+  Object.assign(signet.behaviour, { away: false, denied: true });
+  await sleep(LEASE_MS + 100);
+  await verifier.verify(token);
+
+  expect(signet.asked()).toBe(1);
+});
+
 test("where revocations are insisted on, such a key has ValidateToken asked", async () => {
   await using signet = await startVerifierSignet();
   await using verifier = signet.verifier({ optional: false });
