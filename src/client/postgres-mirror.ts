@@ -43,7 +43,7 @@ export function createPostgresMirror({
     merge: (users, origin, rules) =>
       withConnection(pool, (db) =>
         inTransaction(db, async () => {
-          await db.query("select set_config('signet.mirror','on',true)");
+          await holdStateRow(db, names);
           const { createdUsers, ...result } = await putUsers(db, names, users, origin, {
             tombstones: rules.tombstones,
             takesOtherScope: false,

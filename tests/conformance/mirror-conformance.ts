@@ -49,6 +49,21 @@ export function describeMirror<Transaction>(
       2 * WAIT_MS,
     );
 
+    test("notices a gap right after it has resumed", async () => {
+      const { site, open, converged } = await begin(5);
+      const first = open();
+      await converged();
+      await first.close();
+      await until(() => site.streams() === 0);
+
+      for (const n of [1, 2, 3, 4, 5]) site.put(idOf(n), `new${n}@example.com`);
+      site.faults.gap = true;
+      const second = open();
+      await converged();
+
+      expect(second.counters).toMatchObject({ failures: 1, snapshots: 0 });
+    });
+
     test("is right when Users are deleted and created during the snapshot", async () => {
       const { site, open, converged } = await begin(9);
       site.onPage = (page) => {
@@ -78,14 +93,14 @@ export function describeMirror<Transaction>(
       expect(mirror.counters).toMatchObject({ snapshots: 2, removed: 3, created: 8 });
     });
 
-    test("keeps a User who is filled in while the snapshot has already passed", async () => {
+    test("keeps a User who is filled in after the page was read that would have it", async () => {
       const { site, stored, open, converged } = await begin(8);
       const mirror = open();
       await converged();
       const early = idOf(0);
       site.onPage = async (page) => {
-        if (page === 1) site.put(early);
-        if (page === 1) await mirror.ensureUser(early);
+        if (page === 0) site.put(early);
+        if (page === 0) await mirror.ensureUser(early);
       };
 
       site.expireCursors();
@@ -94,6 +109,7 @@ export function describeMirror<Transaction>(
       await converged();
 
       expect((await stored.users()).has(early)).toBe(true);
+      expect(mirror.counters).toMatchObject({ removed: 0 });
     });
 
     test("takes the Site's rows after a restore, lower versions too", async () => {

@@ -25,10 +25,12 @@ export interface Faults {
 export interface SiteModel extends AsyncDisposable {
   readonly client: SignetClient;
   readonly faults: Faults;
-  /** Called before each page of a snapshot, with its number from 0 on. */
+  /** Called with the number, from 0 on, of a page of a snapshot that is read and not yet sent. */
   onPage: (page: number) => void | Promise<void>;
   /** The fields that the key may see; empty: all. */
   userFields: readonly string[];
+  /** How many streams are open. */
+  streams(): number;
   /** Creates or changes a User; returns the User's version. */
   put(id: string, email?: string): bigint;
   /** Leaves a tombstone. */
@@ -65,6 +67,7 @@ export async function startSiteModel(siteId = SITE_ID): Promise<SiteModel> {
   const faults: Faults = { duplicates: false, cuts: false, disorder: false, gap: false };
   const log: User[] = [];
   let [epoch, kept, isDeleted] = [1, 1, false];
+  let streams = 0;
   let changed = Promise.withResolvers<void>();
   const sealed = (place: Omit<Place, "epoch" | "kept" | "scope">) =>
     JSON.stringify({ ...place, epoch, kept, scope: model.userFields.join() });
@@ -95,6 +98,15 @@ export async function startSiteModel(siteId = SITE_ID): Promise<SiteModel> {
   }
 
   async function* frames(cursor: string, signal: AbortSignal): AsyncGenerator<Frame> {
+    streams++;
+    try {
+      yield* framesFrom(cursor, signal);
+    } finally {
+      streams--;
+    }
+  }
+
+  async function* framesFrom(cursor: string, signal: AbortSignal): AsyncGenerator<Frame> {
     const place = openPlace(cursor);
     const head = BigInt(log.length);
     const isSnapshot = place.phase === "snapshot";
@@ -109,12 +121,12 @@ export async function startSiteModel(siteId = SITE_ID): Promise<SiteModel> {
 
   async function* snapshot({ after: start, position }: Place): AsyncGenerator<Frame> {
     for (let [after, page] = [start, 0]; ; page++) {
-      await model.onPage(page);
       const ids = [...users.keys()].filter((id) => id > after).sort();
       const shown = ids.slice(0, PAGE_MAX).flatMap((id) => users.get(id) ?? []);
       after = shown.at(-1)?.id ?? after;
       const cursor = sealed({ phase: "snapshot", after, position });
       const value = { users: shown.map(projected), cursor };
+      await model.onPage(page);
       if (shown.length > 0) yield { case: "snapshotPage", value };
       if (shown.length < PAGE_MAX) break;
     }
@@ -182,6 +194,7 @@ export async function startSiteModel(siteId = SITE_ID): Promise<SiteModel> {
     faults,
     onPage: () => undefined,
     userFields: [],
+    streams: () => streams,
     put(id, email = `${id.slice(-4)}@example.com`) {
       const version = (users.get(id)?.version ?? 0n) + 1n;
       return write(create(UserSchema, { id, siteId, version, email, state: UserState.ACTIVE }));

@@ -138,7 +138,8 @@ describe("grpc-js with stubs made from reflection", () => {
 
     const email = uniqueEmail();
     const { user } = await stubs.unary("signet.v1.UserService", "CreateUser", { siteId, email });
-    const batch: { changeBatch: { changes: JsonObject[] } } = (await frames.next()).value;
+    let batch: { changeBatch?: { changes: JsonObject[] } } = {};
+    while (!batch.changeBatch) batch = (await frames.next()).value; // A checkpoint may come first.
     stream.on("error", () => undefined); // It was cancelled.
     stream.cancel();
 

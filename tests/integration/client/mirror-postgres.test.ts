@@ -120,6 +120,29 @@ describe("the table of a mirror", () => {
   });
 });
 
+describe("a User who is filled in on demand", () => {
+  test("waits for a write of the stream, and does not undo the deletion that it brings", async () => {
+    const { site, place, open, converged } = await begin(1);
+    const { admin, table } = place;
+    const mirror = open({ tombstones: "delete" });
+    await converged();
+    const stream = await admin.connect();
+    await stream.query(`begin; select 1 from ${table}_state for update`);
+    site.put(idOf(9));
+    const filled = mirror.ensureUser(idOf(9));
+    await stream.query(`insert into ${table}_tombstones (id, epoch, version) values ($1, 1, 9)`, [
+      idOf(9),
+    ]);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await stream.query("commit");
+    stream.release();
+    await filled;
+
+    await mirror.waitFor({ userId: idOf(9), version: 9n });
+    expect([...(await place.users()).keys()]).toEqual([idOf(1)]);
+  });
+});
+
 describe("a mirror whose connections are killed", () => {
   test("between a write and its commit applies everything exactly once", async () => {
     const { place, open, converged } = await begin(9);
