@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pino } from "pino";
 import type { TestProject } from "vitest/node";
+import { withDirectClient } from "../../src/store/direct-client.ts";
 import { startEmbeddedPostgres } from "../../src/store/embedded-postgres.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import { ensureDatabase, prepareRoles } from "../../src/store/roles.ts";
@@ -9,7 +10,7 @@ import { openTestFolder, testPostgresVersion } from "./postgres.ts";
 
 /** What each test file is told of the run's PostgreSQL. */
 export interface TestPostgres {
-  /** The superuser's, to the migrated template. */
+  /** The superuser's, to the database `postgres`: a place for tables of apps. */
   readonly adminUrl: string;
   readonly appUrl: string;
   readonly ownerUrl: string;
@@ -36,10 +37,18 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const adminUrl = await ensureDatabase(postgres.adminUrl, "signet_template");
     const { url, ownerUrl } = await prepareRoles(adminUrl);
     await migrate({ ownerUrl, log });
-    project.provide("postgres", { adminUrl, appUrl: url, ownerUrl });
+    await closeTemplate(postgres.adminUrl);
+    project.provide("postgres", { adminUrl: postgres.adminUrl, appUrl: url, ownerUrl });
     return teardown;
   } catch (error) {
     await teardown();
     throw error;
   }
+}
+
+/** Nobody can be connected to a database that is copied, and autovacuum is such a somebody. */
+async function closeTemplate(adminUrl: string): Promise<void> {
+  await withDirectClient({ url: adminUrl, name: "signet tests" }, async (client) => {
+    await client.query("alter database signet_template with allow_connections false");
+  });
 }

@@ -41,7 +41,7 @@ export interface ServiceOptions {
 }
 
 /** The same for every process, since it is the issuer of tokens. */
-export const PUBLIC_URL = "https://id.signet.test";
+const PUBLIC_URL = "https://id.signet.test";
 
 const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 const HOST = "127.0.0.1";
