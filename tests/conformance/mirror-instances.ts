@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { MirrorTimeoutError, type User } from "../../src/client/index.ts";
+import { MirrorConflictError, MirrorTimeoutError, type User } from "../../src/client/index.ts";
 import { rejection, until } from "../support/waiting.ts";
 import { beginTrial, idsOf, type MirrorUnderTest, presentStatus, WAIT_MS } from "./mirror-trial.ts";
-import { idOf } from "./site-model.ts";
+import { idOf, SITE_ID } from "./site-model.ts";
 
 /** Describes what the instances of an app do with the Mirror that they share. */
 export function describeInstances<Transaction>(
@@ -31,7 +31,7 @@ export function describeInstances<Transaction>(
 
       expect(itemsOfSecond).toBe(0);
       expect(created.sort()).toEqual([1, 2, 3, 4, 5, 6].map(idOf));
-      expect(second.counters).toMatchObject({ leads: 1, snapshots: 0 });
+      await expect.poll(() => second.counters).toMatchObject({ leads: 1, snapshots: 0 });
     });
 
     test("resume where the last one stopped, again and again", async () => {
@@ -75,6 +75,28 @@ export function describeInstances<Transaction>(
   });
 
   describe(`${name}: a write of a mirror`, () => {
+    test("from a state that another one has moved writes nothing", async () => {
+      const { site, stored } = await begin(1);
+      const storage = stored.open();
+      await storage.prepare();
+      const writer = await storage.lead();
+      if (!writer) throw new Error("nobody leads, and still the lead was refused");
+      const rules = { tombstones: "keep", onCreate: undefined } as const;
+      const { users } = await site.client.users.batchGetUsers({ userIds: [idOf(1)] });
+      const state = await writer.readState();
+      const to = { ...state, siteId: SITE_ID, cursor: "new" };
+
+      const second = await storage.lead();
+      await writer.move(state, to, { users: [], gone: [], everyone: false }, rules);
+      const late = writer.move(state, to, { users, gone: [], everyone: false }, rules);
+
+      expect(second).toBeUndefined();
+      expect(await rejection(late)).toBeInstanceOf(MirrorConflictError);
+      expect((await stored.users()).size).toBe(0);
+      expect(await storage.readState()).toMatchObject({ revision: 1n, cursor: "new" });
+      await writer.release();
+    });
+
     test("that fails in onCreate is undone, with the cursor, and tried again", async () => {
       const { stored, open, converged } = await begin(4);
       let attempts = 0;
@@ -90,7 +112,7 @@ export function describeInstances<Transaction>(
       await converged();
 
       expect(seen).toEqual([0, 0]);
-      expect(mirror.counters).toMatchObject({ created: 4, failures: 2 });
+      await expect.poll(() => mirror.counters).toMatchObject({ created: 4, failures: 2 });
     });
 
     test.each(["keep", "delete"] as const)(

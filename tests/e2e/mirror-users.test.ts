@@ -107,7 +107,9 @@ describe("a mirror of a running Signet", () => {
 
     expect(expected.length).toBeGreaterThanOrEqual(150);
     expect(rows).toEqual(expected);
-    expect(place.mirror.counters).toMatchObject({ created: expected.length, snapshots: 1 });
+    await expect
+      .poll(() => place.mirror.counters)
+      .toMatchObject({ created: expected.length, snapshots: 1 });
   });
 });
 

@@ -121,7 +121,7 @@ describe("the table of a mirror", () => {
 });
 
 describe("a User who is filled in on demand", () => {
-  test("waits for a write of the stream, and does not undo the deletion that it brings", async () => {
+  test("waits for a write of the stream, and does not undo its deletion", async () => {
     const { site, place, open, converged } = await begin(1);
     const { admin, table } = place;
     const mirror = open({ tombstones: "delete" });
