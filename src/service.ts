@@ -86,14 +86,22 @@ export async function createService(options: ServiceOptions): Promise<Service> {
       db.notifySoon(CHANGE_CHANNEL);
     },
   };
+  let started = false;
   reader.onStep(({ rows, epochChanged }) => {
     live.apply(rows);
     sites.apply(rows, epochChanged);
+    if (epochChanged && started) reloadRevocations();
   });
   reader.onStep(ring.apply);
   reader.onStep(revocations.apply);
 
-  let started = false;
+  /** A restored database may hold revocations that this process has not read in its log. */
+  function reloadRevocations(): void {
+    live.load({ query: db.acrossSites }).catch((error: unknown) => {
+      log.warn({ err: error }, "revocations are not loaded: trying again");
+      setTimeout(reloadRevocations, 1_000).unref();
+    });
+  }
   const rules = readAccessRules(SERVICES);
   const authentication = createAuthentication(deps, createKeyRing(db, reader.isFresh));
   const server = createServer({

@@ -1,6 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { GoodbyeReason } from "../../gen/signet/v1/change_pb.ts";
 import type {
   ListRevocationsResponseSchema,
   WatchRevocationsResponseSchema,
@@ -21,7 +20,7 @@ import {
 import type { Caller } from "../model/caller.ts";
 import type { SiteId } from "../model/id.ts";
 import { toRevocationMessage } from "./convert-revocation.ts";
-import { createStreamEnd, type StreamEnd } from "./stream-end.ts";
+import { createStreamEnd, goodbye, type StreamEnd } from "./stream-end.ts";
 
 /** Who asks for revocations, and from where on. */
 export interface RevocationWatch {
@@ -40,8 +39,6 @@ const HEARTBEAT_MS_MAX = 2_000;
 const HEARTBEAT_MS = 1_000;
 /** How soon to look again whether the log is read up to now. */
 const STALE_POLL_MS = 100;
-const AGE_SECONDS = 30 * 60;
-const AGE_SPREAD = 0.2; // So that streams that began together do not end together.
 /** Short, since nothing is heard meanwhile; ends by age are spread in time as it is. */
 const RETURN_DELAY_MS = 200;
 
@@ -52,13 +49,12 @@ export async function* watchRevocations(
   watch: RevocationWatch,
 ): AsyncGenerator<Frame> {
   const place = startPlace(deps, watch);
-  const ageSeconds = Math.round(AGE_SECONDS * (1 - AGE_SPREAD + 2 * AGE_SPREAD * Math.random()));
-  const end = createStreamEnd(deps.live, watch, ageSeconds * 1_000);
+  const end = createStreamEnd(deps.live, watch);
   try {
-    yield helloFrame(deps, watch.siteId, ageSeconds);
+    yield helloFrame(deps, watch.siteId, end.ageSecondsMax);
     yield* follow(deps, log, watch, place, end);
     if (end.reason === undefined) return; // The client has left.
-    yield goodbyeFrame(end.reason);
+    yield goodbye(end.reason, RETURN_DELAY_MS);
     end.throwIfRefused();
   } finally {
     end.release();
@@ -151,15 +147,4 @@ function batchFrame(deps: Deps, siteId: SiteId, { revocations, place }: Revocati
 function heartbeatFrame(deps: Deps, siteId: SiteId, place: RevocationPlace, asOf: Date): Frame {
   const cursor = sealRevocationCursor(deps, siteId, place);
   return { frame: { case: "heartbeat", value: { asOf: timestampFromDate(asOf), cursor } } };
-}
-
-const GOODBYE = {
-  max_age: GoodbyeReason.MAX_AGE,
-  key_ended: GoodbyeReason.REAUTHENTICATE,
-} as const;
-
-function goodbyeFrame(reason: NonNullable<StreamEnd["reason"]>): Frame {
-  const retryDelayMs = BigInt(Math.round(RETURN_DELAY_MS * Math.random()));
-  const value = { reason: GOODBYE[reason], cursor: "", retryDelayMs };
-  return { frame: { case: "goodbye", value } };
 }

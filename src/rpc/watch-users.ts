@@ -1,5 +1,4 @@
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { GoodbyeReason } from "../../gen/signet/v1/change_pb.ts";
 import type { Deps } from "../domain/deps.ts";
 import { changesAfter, currentHead, snapshotPage } from "../domain/sync.ts";
 import { openWatchCursor, sealWatchCursor, type WatchPlace } from "../domain/watch-cursor.ts";
@@ -9,7 +8,7 @@ import { Failure } from "../model/failure.ts";
 import type { SiteId } from "../model/id.ts";
 import type { ChangeRing } from "./change-ring.ts";
 import { fitChanges, fitUsers } from "./frame-weight.ts";
-import { createStreamEnd, type StreamEnd } from "./stream-end.ts";
+import { createStreamEnd, goodbye, type StreamEnd } from "./stream-end.ts";
 import type { StreamSlots } from "./stream-slots.ts";
 import { changeBatchFrame, type Frame, snapshotPageFrame } from "./watch-frames.ts";
 import type { WatchScope } from "./watch-scope.ts";
@@ -38,8 +37,6 @@ export interface Watch {
 }
 
 const BATCH_MAX = 500;
-const AGE_SECONDS = 30 * 60;
-const AGE_SPREAD = 0.2; // So that streams that began together do not end together.
 const RETURN_DELAY_MS = 2_000;
 
 /** Streams the Users of a Site, then every change to them; `sync_service.proto` says how. */
@@ -48,15 +45,14 @@ export async function* watchUsers(shared: WatchDeps, watch: Watch): AsyncGenerat
   const { siteId } = watch;
   const head = await currentHead(deps, siteId);
   const place = startPlace(deps, watch, head);
-  const ageSeconds = Math.round(AGE_SECONDS * (1 - AGE_SPREAD + 2 * AGE_SPREAD * Math.random()));
-  const end = createStreamEnd(deps.live, watch, ageSeconds * 1_000);
+  const end = createStreamEnd(deps.live, watch);
   try {
-    yield helloFrame(deps, watch, head, place, ageSeconds);
+    yield helloFrame(deps, watch, head, place, end.ageSecondsMax);
     const position =
       place.phase === "snapshot" ? yield* snapshot(shared, watch, place, end) : place.position;
     if (end.reason === undefined) yield* tail(shared, watch, place.epoch, position, end);
     if (end.reason === undefined) return; // The client has left.
-    yield goodbyeFrame(end.reason);
+    yield goodbye(end.reason, RETURN_DELAY_MS);
     end.throwIfRefused();
   } finally {
     end.release();
@@ -232,15 +228,4 @@ function checkpointFrame(deps: Deps, position: number, cursor: string, head: num
     serverTime: timestampFromDate(deps.clock.now()),
   };
   return { frame: { case: "checkpoint", value } };
-}
-
-const GOODBYE = {
-  max_age: GoodbyeReason.MAX_AGE,
-  key_ended: GoodbyeReason.REAUTHENTICATE,
-} as const;
-
-function goodbyeFrame(reason: NonNullable<StreamEnd["reason"]>): Frame {
-  const retryDelayMs = BigInt(Math.round(RETURN_DELAY_MS * Math.random()));
-  const value = { reason: GOODBYE[reason], cursor: "", retryDelayMs };
-  return { frame: { case: "goodbye", value } };
 }

@@ -54,7 +54,8 @@ describe("a stream ends", () => {
 
     await stream.next("goodbye");
 
-    expect(Date.now()).toBeGreaterThanOrEqual(expireTime.getTime());
+    const timerEarlyMs = 5; // A timer may fire a moment before its time.
+    expect(Date.now()).toBeGreaterThanOrEqual(expireTime.getTime() - timerEarlyMs);
   });
 });
 
