@@ -29,7 +29,7 @@ export async function withConnection<T>(
   pool: MirrorPool,
   run: (connection: MirrorConnection) => Promise<T>,
 ): Promise<T> {
-  const connection = await pool.connect();
+  const connection = await openConnection(pool);
   try {
     const result = await run(connection);
     connection.release();
@@ -39,6 +39,29 @@ export async function withConnection<T>(
     throw error;
   }
 }
+
+/**
+ * Takes a connection that may be lost at any time: it reports that itself, and an error that
+ * nobody hears ends the process. The statement under way, or the next one, is rejected besides.
+ */
+export async function openConnection(
+  pool: MirrorPool,
+): Promise<MirrorConnection & PooledConnection> {
+  const connection = await pool.connect();
+  connection.on?.("error", ignoreLoss);
+  return {
+    query: (text, values) => connection.query(text, values),
+    on: (event, listener) => connection.on?.(event, listener),
+    off: (event, listener) => connection.off?.(event, listener),
+    release(error) {
+      // One that is closed may still report its end.
+      if (error === undefined) connection.off?.("error", ignoreLoss);
+      connection.release(error);
+    },
+  };
+}
+
+function ignoreLoss(): void {}
 
 /** Commits what `run` does, or undoes it where it throws. */
 export async function inTransaction<T>(

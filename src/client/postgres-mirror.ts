@@ -8,6 +8,7 @@ import {
   inTransaction,
   type MirrorConnection,
   type MirrorPool,
+  openConnection,
   type PooledConnection,
   toError,
   withConnection,
@@ -61,7 +62,7 @@ async function takeLead(
   pool: MirrorPool,
   names: MirrorNames,
 ): Promise<MirrorWriter<MirrorConnection> | undefined> {
-  const connection = await pool.connect();
+  const connection = await openConnection(pool);
   try {
     const { rows } = await connection.query(
       "select pg_try_advisory_lock(hashtextextended($1, 0)) as locked",
