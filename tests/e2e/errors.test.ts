@@ -1,43 +1,27 @@
 import { randomUUID } from "node:crypto";
 import { ConnectError } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { Scope } from "../../gen/signet/v1/access_pb.ts";
 import {
-  type Clients,
   createKey,
   grpcClients,
   openSite,
   refusal,
   signUp,
-  type TestSite,
   unique,
   uniqueEmail,
 } from "../support/builders.ts";
-import { openTestDatabase, runAsAdmin, type TestDatabase } from "../support/database.ts";
+import { runAsAdmin } from "../support/database.ts";
 import { callJson } from "../support/json-call.ts";
-import { startService, type TestService } from "../support/service.ts";
+import { openSiteOnService } from "../support/site-on-service.ts";
 import { until } from "../support/waiting.ts";
 import { openWatch } from "../support/watch.ts";
 
-let database: TestDatabase;
-let service: TestService;
-let site: TestSite;
-let operator: Clients;
-let backend: Clients;
-
-beforeAll(async () => {
-  database = await openTestDatabase();
-  service = await startService({ databaseUrl: database.appUrl });
-  site = await openSite(createGrpcTransport({ baseUrl: service.url }), service.operatorKey);
-  operator = grpcClients(service.url, service.operatorKey);
-  backend = site.backend;
-});
-
-afterAll(async () => {
-  await service[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-});
+const opened = await openSiteOnService();
+afterAll(() => opened[Symbol.asyncDispose]());
+const { database, service, operator, site } = opened;
+const { backend } = site;
 
 describe("a bad field", () => {
   const email = "ada@example.com";

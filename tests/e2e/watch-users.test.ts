@@ -1,5 +1,5 @@
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { Scope } from "../../gen/signet/v1/access_pb.ts";
 import { ChangeKind } from "../../gen/signet/v1/change_pb.ts";
 import { WatchStart } from "../../gen/signet/v1/sync_service_pb.ts";
@@ -13,26 +13,12 @@ import {
   type TestSite,
   uniqueEmail,
 } from "../support/builders.ts";
-import { openTestDatabase, type TestDatabase } from "../support/database.ts";
-import { startService, type TestService } from "../support/service.ts";
+import { openSiteOnService } from "../support/site-on-service.ts";
 import { openWatch } from "../support/watch.ts";
 
-let database: TestDatabase;
-let service: TestService;
-let site: TestSite;
-let operator: Clients;
-
-beforeAll(async () => {
-  database = await openTestDatabase();
-  service = await startService({ databaseUrl: database.appUrl });
-  site = await openSite(createGrpcTransport({ baseUrl: service.url }), service.operatorKey);
-  operator = grpcClients(service.url, service.operatorKey);
-});
-
-afterAll(async () => {
-  await service[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-});
+const opened = await openSiteOnService();
+afterAll(() => opened[Symbol.asyncDispose]());
+const { service, operator, site } = opened;
 
 describe("a cursor", () => {
   test("resumes in the middle of a snapshot, and brings the delete that came between", async () => {

@@ -1,34 +1,15 @@
-import { createGrpcTransport } from "@connectrpc/connect-node";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  type Clients,
-  logIn,
-  openSite,
-  refusal,
-  type SignedIn,
-  signUp,
-} from "../support/builders.ts";
-import { openTestDatabase, runAsAdmin, type TestDatabase } from "../support/database.ts";
-import { startService, type TestService } from "../support/service.ts";
+import { afterAll, describe, expect, test } from "vitest";
+import { logIn, refusal, type SignedIn, signUp } from "../support/builders.ts";
+import { runAsAdmin } from "../support/database.ts";
+import { openSiteOnService } from "../support/site-on-service.ts";
 import { until } from "../support/waiting.ts";
 
 const INVALID = { code: "Unauthenticated", reason: "REFRESH_TOKEN_INVALID" };
 
-let database: TestDatabase;
-let service: TestService;
-let backend: Clients;
-
-beforeAll(async () => {
-  database = await openTestDatabase();
-  service = await startService({ databaseUrl: database.appUrl });
-  const transport = createGrpcTransport({ baseUrl: service.url });
-  backend = (await openSite(transport, service.operatorKey)).backend;
-});
-
-afterAll(async () => {
-  await service[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-});
+const opened = await openSiteOnService();
+afterAll(() => opened[Symbol.asyncDispose]());
+const { database } = opened;
+const { backend } = opened.site;
 
 describe("a refresh token", () => {
   test("gives the next pair of the same Session", async () => {

@@ -1,5 +1,5 @@
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { Scope } from "../../gen/signet/v1/access_pb.ts";
 import { Delivery } from "../../gen/signet/v1/auth_service_pb.ts";
 import {
@@ -11,35 +11,20 @@ import {
   openSite,
   refusal,
   signUp,
-  type TestSite,
   unique,
   uniqueEmail,
 } from "../support/builders.ts";
-import { openTestDatabase, runAsAdmin, type TestDatabase } from "../support/database.ts";
+import { runAsAdmin } from "../support/database.ts";
 import { mailTo, printedMails } from "../support/mailbox.ts";
-import { startService, type TestService } from "../support/service.ts";
+import { openSiteOnService } from "../support/site-on-service.ts";
 
 const { RETURN_TOKEN } = Delivery;
 const USED = { code: "FailedPrecondition", reason: "ONE_TIME_TOKEN_INVALID" };
 
-let database: TestDatabase;
-let service: TestService;
-let operator: Clients;
-let site: TestSite;
-let backend: Clients;
-
-beforeAll(async () => {
-  database = await openTestDatabase();
-  service = await startService({ databaseUrl: database.appUrl });
-  operator = grpcClients(service.url, service.operatorKey);
-  site = await openSite(createGrpcTransport({ baseUrl: service.url }), service.operatorKey);
-  backend = site.backend;
-});
-
-afterAll(async () => {
-  await service[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-});
+const opened = await openSiteOnService();
+afterAll(() => opened[Symbol.asyncDispose]());
+const { database, service, operator, site } = opened;
+const { backend } = site;
 
 describe("a registration", () => {
   test("answers an anonymous caller alike, whether or not the address has an account", async () => {

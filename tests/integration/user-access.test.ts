@@ -1,40 +1,22 @@
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { Scope } from "../../gen/signet/v1/access_pb.ts";
 import type { User } from "../../gen/signet/v1/user_pb.ts";
 import {
-  type Clients,
   clientsOf,
   createKey,
   grpcClients,
-  openSite,
   refusal,
   signUp,
-  type TestSite,
   unique,
   uniqueEmail,
 } from "../support/builders.ts";
-import { openTestDatabase, type TestDatabase } from "../support/database.ts";
-import { startService, type TestService } from "../support/service.ts";
+import { openSiteOnService } from "../support/site-on-service.ts";
 
-let database: TestDatabase;
-let service: TestService;
-let operator: Clients;
-let site: TestSite;
-let users: Clients["users"];
-
-beforeAll(async () => {
-  database = await openTestDatabase();
-  service = await startService({ databaseUrl: database.appUrl });
-  operator = grpcClients(service.url, service.operatorKey);
-  site = await openSite(createGrpcTransport({ baseUrl: service.url }), service.operatorKey);
-  users = site.backend.users;
-});
-
-afterAll(async () => {
-  await service[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-});
+const opened = await openSiteOnService();
+afterAll(() => opened[Symbol.asyncDispose]());
+const { service, operator, site } = opened;
+const { users } = site.backend;
 
 describe("a site key", () => {
   test("sees the fields of its projection alone, and finds by no other", async () => {

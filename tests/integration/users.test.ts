@@ -1,43 +1,23 @@
 import { randomUUID } from "node:crypto";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { createGrpcTransport } from "@connectrpc/connect-node";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { type User, UserState } from "../../gen/signet/v1/user_pb.ts";
 import type {
   CreateUserRequestSchema,
   UpdateUserRequestSchema,
 } from "../../gen/signet/v1/user_service_pb.ts";
-import {
-  type Clients,
-  openSite,
-  refusal,
-  type TestSite,
-  unique,
-  uniqueEmail,
-} from "../support/builders.ts";
-import { openTestDatabase, runAsAdmin, type TestDatabase } from "../support/database.ts";
-import { startService, type TestService } from "../support/service.ts";
+import { refusal, unique, uniqueEmail } from "../support/builders.ts";
+import { runAsAdmin } from "../support/database.ts";
+import { openSiteOnService } from "../support/site-on-service.ts";
 import { until } from "../support/waiting.ts";
 
 type NewUser = MessageInitShape<typeof CreateUserRequestSchema>;
 type Update = MessageInitShape<typeof UpdateUserRequestSchema>;
 
-let database: TestDatabase;
-let service: TestService;
-let site: TestSite;
-let users: Clients["users"];
-
-beforeAll(async () => {
-  database = await openTestDatabase();
-  service = await startService({ databaseUrl: database.appUrl });
-  site = await openSite(createGrpcTransport({ baseUrl: service.url }), service.operatorKey);
-  users = site.backend.users;
-});
-
-afterAll(async () => {
-  await service[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-});
+const opened = await openSiteOnService();
+afterAll(() => opened[Symbol.asyncDispose]());
+const { database } = opened;
+const { users } = opened.site.backend;
 
 describe("CreateUser", () => {
   test("answers a repeat with the same id as the first call, and creates nothing", async () => {

@@ -2,42 +2,20 @@ import { once } from "node:events";
 import { type ClientHttp2Session, connect, constants } from "node:http2";
 import { setTimeout as sleep } from "node:timers/promises";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { createGrpcTransport } from "@connectrpc/connect-node";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { Scope } from "../../gen/signet/v1/access_pb.ts";
 import { GoodbyeReason } from "../../gen/signet/v1/change_pb.ts";
 import { WatchStart, WatchUsersRequestSchema } from "../../gen/signet/v1/sync_service_pb.ts";
 import type { SiteId } from "../../src/model/id.ts";
-import {
-  type Clients,
-  createKey,
-  grpcClients,
-  openSite,
-  refusal,
-  type TestSite,
-} from "../support/builders.ts";
+import { type Clients, createKey, grpcClients, refusal } from "../support/builders.ts";
 import { createChangeGenerator } from "../support/change-generator.ts";
-import { openTestDatabase, type TestDatabase } from "../support/database.ts";
-import { startService, type TestService } from "../support/service.ts";
+import { openSiteOnService } from "../support/site-on-service.ts";
 import { until } from "../support/waiting.ts";
 import { openWatch } from "../support/watch.ts";
 
-let database: TestDatabase;
-let service: TestService;
-let site: TestSite;
-let operator: Clients;
-
-beforeAll(async () => {
-  database = await openTestDatabase();
-  service = await startService({ databaseUrl: database.appUrl });
-  site = await openSite(createGrpcTransport({ baseUrl: service.url }), service.operatorKey);
-  operator = grpcClients(service.url, service.operatorKey);
-});
-
-afterAll(async () => {
-  await service[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-});
+const opened = await openSiteOnService();
+afterAll(() => opened[Symbol.asyncDispose]());
+const { database, service, operator, site } = opened;
 
 describe("the streams of one key and client id", () => {
   test("are four at most, and one that is left makes room for another", async () => {
