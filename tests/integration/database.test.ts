@@ -85,6 +85,8 @@ describe("inSite", () => {
   test("runs again after serialization failures, and all attempts take effect once", async () => {
     await db.acrossSites(sql`insert into notes values (30, '0')`);
     let attempts = 0;
+    let reads = 0;
+    const bothHaveRead = Promise.withResolvers<void>();
     const increment = () =>
       db.inSite(
         siteId,
@@ -94,7 +96,9 @@ describe("inSite", () => {
             sql`select text from notes where id = 30`,
           );
           const next = String(Number(rows[0]?.text) + 1);
-          await new Promise((resolve) => setTimeout(resolve, 20));
+          reads += 1;
+          if (reads === 2) bothHaveRead.resolve();
+          await bothHaveRead.promise;
           await tx.query(sql`update notes set text = ${next} where id = 30`);
         },
         { isolation: "repeatable read" },
