@@ -19,10 +19,10 @@ function project(name: string, timeoutMs: number, globalSetup: readonly string[]
 export default defineConfig({
   test: {
     projects: [
-      project("unit", 10_000),
+      project("unit", 30_000),
       project("architecture", 30_000),
-      project("integration", 30_000, [postgres]),
-      project("e2e", 60_000, [postgres]),
+      project("integration", 60_000, [postgres]),
+      project("e2e", 120_000, [postgres]),
       project("faults", 300_000, [postgres]),
     ],
   },

@@ -139,7 +139,7 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
     const exitCode = await service.stop(signal);
 
     expect(exitCode).toBe(0);
-    expect(performance.now() - beginMs).toBeLessThan(4_000);
+    expect(performance.now() - beginMs).toBeLessThan(10_000);
     expect(service.stderr()).not.toMatch(/"level":[56]0/);
     for (const end of await Promise.all(ends)) {
       expect(end).toMatchObject({ code: "Unavailable", reason: "SHUTTING_DOWN" });

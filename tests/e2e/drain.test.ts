@@ -34,20 +34,20 @@ describe("a drain", () => {
     while (statuses.length === 0 || (await drained.state()).hanging < 201) await pause(10);
     const started = performance.now();
 
-    drained.order({ type: "drain", graceMs: 5_000 });
+    drained.order({ type: "drain", graceMs: 30_000 });
     const codes = new Set(await Promise.all(ends));
     const streamsEndedMs = performance.now() - started;
     const refused = await refusesConnections(drained.port);
     const exitCode = await drained.exited;
 
     expect([...codes]).toEqual([Code.Unavailable]);
-    expect(streamsEndedMs).toBeLessThan(2_000);
+    expect(streamsEndedMs).toBeLessThan(10_000);
     expect(await watched).toBe(Code.Unavailable);
     expect(statuses).toEqual([Status.SERVING, Status.NOT_SERVING]);
     expect(await call).toBe(Code.DeadlineExceeded);
     expect(refused).toBe(true);
     expect(exitCode).toBe(0);
-    expect(performance.now() - started).toBeLessThan(3_000);
+    expect(performance.now() - started).toBeLessThan(15_000);
   });
 
   test("ends a call that outlasts its grace with UNAVAILABLE", async () => {

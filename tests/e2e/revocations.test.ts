@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -22,7 +21,7 @@ import {
   startService,
   type TestService,
 } from "../support/service.ts";
-import { rejection } from "../support/waiting.ts";
+import { rejection, until } from "../support/waiting.ts";
 
 let database: TestDatabase;
 let options: ServiceOptions;
@@ -130,7 +129,7 @@ describe("a stream of revocations", () => {
       database.adminUrl,
       "select pg_advisory_xact_lock(5678, 1), pg_sleep(3)",
     );
-    await sleep(200); // The lock is taken by then.
+    await until(() => isSequencerHeld());
 
     await backend.auth.logout({ refreshToken });
     const known: number[] = [];
@@ -264,6 +263,17 @@ describe("ListRevocations", () => {
     });
   });
 });
+
+/** The statement that takes the lock keeps it while it sleeps, which a step of a reader never does. */
+async function isSequencerHeld(): Promise<boolean> {
+  const rows = await runAsAdmin(
+    database.adminUrl,
+    `select from pg_locks l join pg_stat_activity a using (pid)
+      where l.locktype = 'advisory' and l.classid = 5678 and l.granted
+        and a.query like 'select pg_advisory_xact_lock%' and a.datname = current_database()`,
+  );
+  return rows.length > 0;
+}
 
 function openNewSite(): Promise<TestSite> {
   return openSite(createGrpcTransport({ baseUrl: first.url }), first.operatorKey);

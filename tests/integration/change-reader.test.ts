@@ -21,7 +21,8 @@ import {
 } from "../support/read-changes.ts";
 import { until } from "../support/waiting.ts";
 
-const P99_MS_MAX = 200;
+/** Far below the seconds that a horizon would cost; the exact figure is for the bench. */
+const P99_MS_MAX = 1_000;
 
 let database: TestDatabase;
 let siteId: SiteId;
@@ -57,7 +58,7 @@ describe("the change reader", () => {
     await sleep(1_100); // Polls have become slow by now.
     const id = await generator.create();
 
-    await until(() => arrivals.times.has(id), 1_000);
+    await until(() => arrivals.times.has(id));
   });
 
   test("brings more than one step holds, in order", async () => {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Waits until `check` gives something true, and returns it; fails after 5 s. */
+/** Waits until `check` gives something true, and returns it; fails after 15 s. */
 export async function until<T>(
   check: () => T | Promise<T>,
-  timeoutMs = 5_000,
+  timeoutMs = 15_000,
 ): Promise<NonNullable<T>> {
   const deadline = Date.now() + timeoutMs;
   let problem: unknown;

