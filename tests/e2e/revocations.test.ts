@@ -14,6 +14,7 @@ import {
   type TestSite,
 } from "../support/builders.ts";
 import { openTestDatabase, runAsAdmin, type TestDatabase } from "../support/database.ts";
+import { holdSequencer } from "../support/held-sequencer.ts";
 import { openRevocationWatch, type TestRevocationWatch } from "../support/revocation-watch.ts";
 import {
   createServiceKeys,
@@ -21,7 +22,7 @@ import {
   startService,
   type TestService,
 } from "../support/service.ts";
-import { rejection, until } from "../support/waiting.ts";
+import { rejection } from "../support/waiting.ts";
 
 let database: TestDatabase;
 let options: ServiceOptions;
@@ -125,11 +126,7 @@ describe("a stream of revocations", () => {
     const { refreshToken } = await signUp(backend);
     await using watch = openRevocationWatch(backend);
     await watch.set();
-    const sequencerHeld = runAsAdmin(
-      database.adminUrl,
-      "select pg_advisory_xact_lock(5678, 1), pg_sleep(3)",
-    );
-    await until(() => isSequencerHeld());
+    const sequencerHeld = await holdSequencer(database.adminUrl, 3);
 
     await backend.auth.logout({ refreshToken });
     const known: number[] = [];
@@ -137,7 +134,7 @@ describe("a stream of revocations", () => {
     for (; frame.case === "heartbeat"; frame = await watch.nextFrame()) {
       known.push(frame.value.asOf ? timestampMs(frame.value.asOf) : 0);
     }
-    await sequencerHeld;
+    await sequencerHeld.released;
 
     expect(frame.case).toBe("revocationBatch");
     const revoked = frame.case === "revocationBatch" ? frame.value.revocations : [];
@@ -263,17 +260,6 @@ describe("ListRevocations", () => {
     });
   });
 });
-
-/** The statement that takes the lock keeps it while it sleeps, which a step of a reader never does. */
-async function isSequencerHeld(): Promise<boolean> {
-  const rows = await runAsAdmin(
-    database.adminUrl,
-    `select from pg_locks l join pg_stat_activity a using (pid)
-      where l.locktype = 'advisory' and l.classid = 5678 and l.granted
-        and a.query like 'select pg_advisory_xact_lock%' and a.datname = current_database()`,
-  );
-  return rows.length > 0;
-}
 
 function openNewSite(): Promise<TestSite> {
   return openSite(createGrpcTransport({ baseUrl: first.url }), first.operatorKey);
