@@ -1,13 +1,13 @@
 import { mintSiteSecret, readSiteSecret } from "../crypto/site-secret.ts";
+import type { EmailAddress } from "../model/email-address.ts";
 import { Failure } from "../model/failure.ts";
-import type { SiteId } from "../model/id.ts";
+import type { SiteId, UserId } from "../model/id.ts";
+import type { OneTimePurpose } from "../model/one-time.ts";
 import type { Secret } from "../model/secret.ts";
 import type { Site } from "../model/site.ts";
-import type { User } from "../model/user.ts";
 import {
   findOneTimeToken,
   insertOneTimeToken,
-  type OneTimePurpose,
   type OneTimeToken,
 } from "../store/one-time-tokens.ts";
 import type { Queryable } from "../store/sql.ts";
@@ -25,30 +25,41 @@ export interface PresentedOneTimeToken {
   readonly token: Omit<OneTimeToken, "tokenHash">;
 }
 
-/** Makes a token that proves the User's address as it is now, and stores its hash. */
-export async function mintVerificationToken(
+/** What a token is to be made for. */
+export interface OneTimeGrant {
+  readonly purpose: OneTimePurpose;
+  readonly userId: UserId;
+  /** The address that the token is sent to, and proves. */
+  readonly email: EmailAddress;
+  /** Where the person is sent on to afterwards; empty: the Site's front end. */
+  readonly redirectUrl: string;
+}
+
+/** Makes a token for one purpose and address, and stores its hash. */
+export async function mintOneTimeToken(
   tx: Queryable,
   site: Site,
-  user: User,
-  redirectUrl: string,
+  grant: OneTimeGrant,
   now: Date,
 ): Promise<MintedOneTimeToken> {
-  if (user.email === undefined) throw new Failure("user_not_active");
   const minted = mintSiteSecret("one_time_token", site.id);
-  const purpose = "verify_email";
-  const lifetimeMs = site.lifetimes.emailVerificationSeconds * 1_000;
-  const expireTime = new Date(now.getTime() + lifetimeMs);
-  const { id: userId, email } = user;
-  const token = {
-    tokenHash: minted.hash,
-    userId,
-    purpose,
-    email,
-    redirectUrl,
-    expireTime,
-  } as const;
-  await insertOneTimeToken(tx, site.id, token, now);
-  return { text: minted.text, purpose, expireTime };
+  const expireTime = new Date(now.getTime() + lifetimeSecondsOf(site, grant.purpose) * 1_000);
+  await insertOneTimeToken(tx, site.id, { ...grant, tokenHash: minted.hash, expireTime }, now);
+  return { text: minted.text, purpose: grant.purpose, expireTime };
+}
+
+/** Returns for how long a token of this purpose is good on a Site. */
+export function lifetimeSecondsOf({ lifetimes }: Site, purpose: OneTimePurpose): number {
+  switch (purpose) {
+    case "verify_email":
+      return lifetimes.emailVerificationSeconds;
+    case "reset_password":
+      return lifetimes.passwordResetSeconds;
+    case "accept_invitation":
+      return lifetimes.invitationSeconds;
+    case "change_email":
+      return lifetimes.emailChangeSeconds;
+  }
 }
 
 /**

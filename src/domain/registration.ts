@@ -12,7 +12,7 @@ import type { Queryable } from "../store/sql.ts";
 import { findUser, firstVersion, lockUser } from "../store/users.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
-import { type MintedOneTimeToken, mintVerificationToken } from "./one-time.ts";
+import { type MintedOneTimeToken, mintOneTimeToken } from "./one-time.ts";
 import { saveNewUser, saveUser, write } from "./write.ts";
 
 /** What a person brings to register. */
@@ -195,8 +195,12 @@ async function askToVerify(
   { returnToken, redirectUrl }: Registration,
   now: Date,
 ): Promise<MintedOneTimeToken | undefined> {
-  if (returnToken) return await mintVerificationToken(tx, site, user, redirectUrl, now);
-  await addMailJob(tx, { mail: "verify_email", siteId: site.id, userId: user.id, redirectUrl });
+  const { id: userId, email } = user;
+  if (returnToken && email) {
+    const grant = { purpose: "verify_email", userId, email, redirectUrl } as const;
+    return await mintOneTimeToken(tx, site, grant, now);
+  }
+  await addMailJob(tx, { mail: "verify_email", siteId: site.id, userId, redirectUrl });
   return undefined;
 }
 

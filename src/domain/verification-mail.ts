@@ -4,7 +4,7 @@ import type { User } from "../model/user.ts";
 import type { MailJob } from "../store/mail-jobs.ts";
 import { findUser } from "../store/users.ts";
 import type { Deps } from "./deps.ts";
-import { mintVerificationToken } from "./one-time.ts";
+import { mintOneTimeToken } from "./one-time.ts";
 
 /** What a mail of a job says; its token is made now and was never stored. */
 export type PreparedMail =
@@ -28,8 +28,12 @@ export async function prepareMail(deps: Deps, job: MailJob): Promise<PreparedMai
     if (!user?.email) return undefined;
     if (job.mail === "registered_already") return { mail: job.mail, site, user };
     if (user.emailVerified || user.state !== "active") return undefined;
-    const now = deps.clock.now();
-    const { text } = await mintVerificationToken(tx, site, user, redirectUrl, now);
+    const { text } = await mintOneTimeToken(
+      tx,
+      site,
+      { purpose: "verify_email", userId, email: user.email, redirectUrl },
+      deps.clock.now(),
+    );
     return { mail: job.mail, site, user, token: text };
   });
 }

@@ -1,13 +1,7 @@
 import type { EmailAddress } from "../model/email-address.ts";
 import type { SiteId, UserId } from "../model/id.ts";
+import type { OneTimePurpose } from "../model/one-time.ts";
 import { type Queryable, sql } from "./sql.ts";
-
-/** What a one-time token is good for; one of another purpose never passes. */
-export type OneTimePurpose =
-  | "verify_email"
-  | "reset_password"
-  | "accept_invitation"
-  | "change_email";
 
 /** A one-time token as it is stored. */
 export interface OneTimeToken {

@@ -1,0 +1,82 @@
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import type { AuthService, RegisterRequest } from "../../gen/signet/v1/auth_service_pb.ts";
+import { siteOf } from "../domain/access.ts";
+import type { Deps } from "../domain/deps.ts";
+import { verifyEmail } from "../domain/email-verification.ts";
+import { register } from "../domain/registration.ts";
+import type { Caller } from "../model/caller.ts";
+import { parseEmailAddress } from "../model/email-address.ts";
+import { invalidField } from "../model/failure.ts";
+import { parseOptionalId, type UserId } from "../model/id.ts";
+import { LIMITS } from "../model/limits.ts";
+import type { Site } from "../model/site.ts";
+import { parseLocale, parseText } from "../model/text.ts";
+import { parseUsername } from "../model/username.ts";
+import { callerOf } from "./authorize.ts";
+import { clientOf } from "./convert-session.ts";
+import {
+  maySeeOutcome,
+  parseDelivery,
+  parseOptionalPassword,
+  parseRedirectUrl,
+  parseToken,
+  toOneTimeToken,
+} from "./one-time-fields.ts";
+
+/** The calls by which a person gets an account. */
+export function registrationCalls(deps: Deps): Partial<ServiceImpl<typeof AuthService>> {
+  return {
+    async register(request, context) {
+      const caller = callerOf(context.values);
+      const siteId = siteOf(caller, request.siteId);
+      const { site } = await deps.sites.get(siteId);
+      const registration = parseRegistration(request, context, caller, site);
+      const { user, token } = await register(deps, caller, siteId, registration);
+      return {
+        ...(user && maySeeOutcome(caller) && { userId: user.id, version: BigInt(user.version) }),
+        ...(token && { oneTimeToken: toOneTimeToken(token) }),
+      };
+    },
+
+    async verifyEmail(request, context) {
+      const caller = callerOf(context.values);
+      const siteId = siteOf(caller, request.siteId);
+      const { site } = await deps.sites.get(siteId);
+      const { user, redirectUrl } = await verifyEmail(deps, caller, siteId, {
+        token: parseToken(request.token, "token"),
+        password: parseOptionalPassword(request.password, site),
+        username: parseOptionalUsername(request.username),
+        client: clientOf(request.client, context),
+        signal: context.signal,
+      });
+      return { userId: user.id, version: BigInt(user.version), redirectUrl };
+    },
+  };
+}
+
+function parseRegistration(
+  request: RegisterRequest,
+  context: HandlerContext,
+  caller: Caller,
+  site: Site,
+) {
+  if (request.id !== "" && !maySeeOutcome(caller)) {
+    throw invalidField("id", "must be empty for this caller");
+  }
+  return {
+    id: parseOptionalId<UserId>(request.id, "id"),
+    email: parseEmailAddress(request.email, "email"),
+    password: parseOptionalPassword(request.password, site),
+    username: parseOptionalUsername(request.username),
+    displayName: parseText(request.displayName, "display_name", { max: LIMITS.nameLengthMax }),
+    locale: request.locale && parseLocale(request.locale, "locale"),
+    redirectUrl: parseRedirectUrl(request.redirectUrl, site),
+    returnToken: parseDelivery(request.delivery, caller),
+    client: clientOf(request.client, context),
+    signal: context.signal,
+  };
+}
+
+function parseOptionalUsername(username: string) {
+  return username === "" ? undefined : parseUsername(username, "username");
+}
