@@ -67,17 +67,37 @@ export async function endSessionNow(
   return true;
 }
 
-/** Voids all access tokens of a User; its Sessions go on at their next refresh. */
+/**
+ * Voids all access tokens of a User; its Sessions go on at their next refresh. Returns the
+ * generation that is good from now on.
+ */
 export async function voidAccessTokens(
   tx: Queryable,
   siteId: SiteId,
   userId: UserId,
   now: Date,
-): Promise<void> {
+): Promise<number> {
   const generation = await raiseGeneration(tx, siteId, userId);
   const expireTime = new Date(now.getTime() + REVOCATION_MS);
   const notice = { kind: "generation_raised", subjectId: userId, generation, expireTime } as const;
   await insertRevocation(tx, siteId, notice, now);
+  return generation;
+}
+
+/**
+ * Ends all Sessions of a User but one and voids every access token, that one's too. Returns the
+ * generation that is good from now on.
+ */
+export async function endOtherSessions(
+  tx: Queryable,
+  siteId: SiteId,
+  userId: UserId,
+  kept: SessionId,
+  now: Date,
+): Promise<number> {
+  const generation = await voidAccessTokens(tx, siteId, userId, now);
+  await endSessionsOfUser(tx, siteId, userId, now, kept);
+  return generation;
 }
 
 /** Ends all Sessions of a User and voids its access tokens; returns how many were alive. */

@@ -92,3 +92,13 @@ export async function findSessionOfRefreshToken(
      where site_id = ${siteId} and token_hash = ${tokenHash}`);
   return rows[0]?.session_id;
 }
+
+/** Removes the refresh tokens of a Session, used and unused: none of them is known afterwards. */
+export async function deleteRefreshTokens(
+  db: Queryable,
+  siteId: SiteId,
+  sessionId: SessionId,
+): Promise<void> {
+  await db.query(sql`
+    delete from signet.refresh_tokens where site_id = ${siteId} and session_id = ${sessionId}`);
+}

@@ -69,6 +69,24 @@ export async function extendSession(
   return rows[0] && toSession(rows[0]);
 }
 
+/**
+ * Finds a Session that is alive, and locks its row until the transaction ends, so that nothing
+ * is minted after it was ended.
+ */
+export async function lockLiveSession(
+  db: Queryable,
+  siteId: SiteId,
+  id: SessionId,
+  now: Date,
+): Promise<Session | undefined> {
+  const { rows } = await db.query<SessionRow>(sql`
+    select ${COLUMNS} from signet.sessions
+     where site_id = ${siteId} and id = ${id} and end_time is null
+       and idle_expire_time > ${now} and absolute_expire_time > ${now}
+       for update`);
+  return rows[0] && toSession(rows[0]);
+}
+
 /** Ends a Session. Returns false if there is none that is alive. */
 export async function endSession(
   db: Queryable,
@@ -82,16 +100,18 @@ export async function endSession(
   return rowCount === 1;
 }
 
-/** Ends all Sessions of a User; returns how many were alive. */
+/** Ends all Sessions of a User, or all but one; returns how many were alive. */
 export async function endSessionsOfUser(
   db: Queryable,
   siteId: SiteId,
   userId: UserId,
   now: Date,
+  kept?: SessionId,
 ): Promise<number> {
   const { rowCount } = await db.query(sql`
     update signet.sessions set end_time = ${now}
-     where site_id = ${siteId} and user_id = ${userId} and end_time is null`);
+     where site_id = ${siteId} and user_id = ${userId} and end_time is null
+       and id is distinct from ${kept ?? null}::uuid`);
   return rowCount ?? 0;
 }
 
