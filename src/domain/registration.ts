@@ -206,6 +206,6 @@ async function askToVerify(
 
 async function tellOwner(tx: Queryable, user: User): Promise<Registered> {
   const { siteId, id: userId } = user;
-  await addMailJob(tx, { mail: "registered_already", siteId, userId, redirectUrl: "" });
+  await addMailJob(tx, { mail: "registered_already", siteId, userId });
   return { user: undefined, token: undefined };
 }

@@ -41,13 +41,14 @@ export async function startJobs(options: {
 async function runMail(
   mail: MailDeps,
   job: MailJob,
-  { job: { id } }: JobHelpers,
+  { job: queued }: JobHelpers,
   log: Logger,
 ): Promise<void> {
   const { siteId, userId } = job;
+  const { id } = queued;
   try {
-    await sendMail(mail, id, job);
-    log.info({ mail: job.mail, siteId, userId, jobId: id }, "mail sent");
+    const sent = await sendMail(mail, queued, job);
+    log.info({ mail: job.mail, siteId, userId, jobId: id }, sent ? "mail sent" : "mail dropped");
   } catch (error) {
     log.warn({ err: error, mail: job.mail, siteId, userId, jobId: id }, "mail not sent");
     if (!isPermanent(error)) throw error;

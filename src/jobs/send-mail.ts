@@ -1,15 +1,24 @@
 import type { Deps } from "../domain/deps.ts";
-import { type PreparedMail, prepareMail } from "../domain/verification-mail.ts";
-import { MailError, type Mailer, type MailSender } from "../mail/mailer.ts";
+import { type PreparedMail, prepareMail } from "../domain/mails.ts";
+import { type MailContent, MailError, type Mailer, type MailSender } from "../mail/mailer.ts";
+import type { LinkMailData, NoticeMailData } from "../mail/message.ts";
+import { accountLockedMessage } from "../mail/messages/account-locked.ts";
+import { emailChangeMessage } from "../mail/messages/email-change.ts";
+import { emailChangeTakenMessage } from "../mail/messages/email-change-taken.ts";
+import { emailChangedMessage } from "../mail/messages/email-changed.ts";
+import { invitationMessage } from "../mail/messages/invitation.ts";
+import { mfaChangedMessage } from "../mail/messages/mfa-changed.ts";
+import { newDeviceMessage } from "../mail/messages/new-device.ts";
+import { passwordChangedMessage } from "../mail/messages/password-changed.ts";
+import { recoveryCodesChangedMessage } from "../mail/messages/recovery-codes-changed.ts";
 import { registeredAlreadyMessage } from "../mail/messages/registered-already.ts";
+import { resetPasswordMessage } from "../mail/messages/reset-password.ts";
 import { verifyEmailMessage } from "../mail/messages/verify-email.ts";
-import { type EmailAddress, parseEmailAddress } from "../model/email-address.ts";
+import { parseEmailAddress } from "../model/email-address.ts";
 import { Failure } from "../model/failure.ts";
+import type { OneTimePurpose } from "../model/one-time.ts";
 import type { HttpUrl } from "../model/url.ts";
 import type { MailJob } from "../store/mail-jobs.ts";
-
-/** The page of a Site's front end that takes the token of the mail. */
-const VERIFY_PATH = "verify-email";
 
 /** What the job needs besides the rules. */
 export interface MailDeps {
@@ -19,25 +28,56 @@ export interface MailDeps {
   readonly defaultSender: MailSender;
 }
 
+/** Mails with a link: the page of a Site's front end that takes the token, and the words. */
+const LINK_MAILS: Readonly<
+  Record<
+    OneTimePurpose,
+    { readonly page: string; readonly message: (data: LinkMailData) => MailContent }
+  >
+> = {
+  verify_email: { page: "verify-email", message: verifyEmailMessage },
+  reset_password: { page: "reset-password", message: resetPasswordMessage },
+  accept_invitation: { page: "accept-invitation", message: invitationMessage },
+  change_email: { page: "confirm-email-change", message: emailChangeMessage },
+};
+
+type Notice = Exclude<PreparedMail["mail"], OneTimePurpose | "new_device">;
+
+const NOTICES: Readonly<Record<Notice, (data: NoticeMailData) => MailContent>> = {
+  registered_already: registeredAlreadyMessage,
+  email_change_taken: emailChangeTakenMessage,
+  email_changed: emailChangedMessage,
+  password_changed: passwordChangedMessage,
+  mfa_changed: mfaChangedMessage,
+  recovery_codes_changed: recoveryCodesChangedMessage,
+  account_locked: accountLockedMessage,
+};
+
 /**
  * Sends the mail of a job: makes the token, renders, hands over. The mail's id is the job's, so
  * that one that is sent again after a crash is recognised.
  *
  * Throws to have the job tried again; a mail that can never be sent ends the job instead.
+ * Returns whether there was anything to send.
  */
-export async function sendMail(shared: MailDeps, jobId: string, job: MailJob): Promise<void> {
-  const prepared = await prepareMail(shared.deps, job).catch((error: unknown) => {
+export async function sendMail(
+  shared: MailDeps,
+  { id, attempts }: { readonly id: string; readonly attempts: number },
+  job: MailJob,
+): Promise<boolean> {
+  const firstAttempt = attempts === 1;
+  const prepared = await prepareMail(shared.deps, job, { firstAttempt }).catch((error: unknown) => {
     if (error instanceof Failure && error.reason === "site_not_found") return undefined;
     throw error;
   });
-  if (!prepared) return;
-  const { site, user } = prepared;
+  if (!prepared) return false;
   await shared.mailer.send({
-    id: `${job.mail.replaceAll("_", "-")}.${jobId}`,
+    id: `${job.mail.replaceAll("_", "-")}.${id}`,
     from: senderOf(shared.defaultSender, prepared),
-    to: user.email as EmailAddress, // prepareMail leaves out Users without one.
-    content: contentOf(prepared, [user.locale || undefined, site.locale]),
+    to: prepared.to,
+    content: contentOf(prepared),
   });
+  return true;
 }
 
 /** Tells whether another try is useless, as for a recipient who does not exist. */
@@ -45,24 +85,18 @@ export function isPermanent(error: unknown): boolean {
   return error instanceof MailError && error.permanent;
 }
 
-function contentOf(prepared: PreparedMail, locales: readonly (string | undefined)[]) {
-  const { site } = prepared;
-  switch (prepared.mail) {
-    case "verify_email":
-      return verifyEmailMessage({
-        siteName: site.name,
-        verifyUrl: new URL(VERIFY_PATH, withSlash(site.frontendUrl)).href as HttpUrl,
-        token: prepared.token,
-        lifetimeSeconds: site.lifetimes.emailVerificationSeconds,
-        locales,
-      });
-    case "registered_already":
-      return registeredAlreadyMessage({
-        siteName: site.name,
-        loginUrl: site.frontendUrl,
-        locales,
-      });
+function contentOf(prepared: PreparedMail): MailContent {
+  const { site, locale } = prepared;
+  const locales = [locale || undefined, site.locale];
+  const data = { siteName: site.name, locales, loginUrl: site.frontendUrl };
+  if (prepared.mail === "new_device") {
+    return newDeviceMessage({ ...data, ip: prepared.ip, time: prepared.time });
   }
+  if (!("token" in prepared)) return NOTICES[prepared.mail](data);
+  const { page, message } = LINK_MAILS[prepared.mail];
+  const pageUrl = new URL(page, withSlash(site.frontendUrl)).href as HttpUrl;
+  const { token, lifetimeSeconds } = prepared;
+  return message({ siteName: site.name, locales, pageUrl, token, lifetimeSeconds });
 }
 
 function senderOf(defaultSender: MailSender, { site }: PreparedMail): MailSender {

@@ -9,11 +9,13 @@ type Id<Kind extends string> = string & { readonly [brand]: Kind };
 export type SiteId = Id<"Site">;
 export type UserId = Id<"User">;
 export type SessionId = Id<"Session">;
+export type EmailChangeId = Id<"EmailChange">;
 export type ApiKeyId = Id<"ApiKey">;
 export type SigningKeyId = Id<"SigningKey">;
+export type MirrorId = Id<"Mirror">;
 
 /** Any branded id; the type parameter of {@link newId} and {@link parseId}. */
-export type AnyId = SiteId | UserId | SessionId | ApiKeyId | SigningKeyId;
+export type AnyId = SiteId | UserId | SessionId | EmailChangeId | ApiKeyId | SigningKeyId | MirrorId;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 

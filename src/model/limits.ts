@@ -15,6 +15,8 @@ export const LIMITS = {
   domainLengthMax: 253,
   hashWaitMsMax: 500,
   subkeysCachedMax: 1_024,
+  mailsPerWindowMax: 6, // To one address of a Site, of those that anybody can cause.
+  mailWindowMs: 60 * 60_000,
   mailTimeoutMs: 10_000,
   mailConnectionsMax: 5,
   mailsPerConnectionMax: 100,
@@ -27,6 +29,7 @@ export const LIMITS = {
   scopesMax: 16,
   clientIdLengthMax: 64,
   frameBytesMax: 1024 * 1024,
+  frameChangesMax: 500,
   streamsPerClientMax: 4,
   streamsMax: 12_000,
   revocationPageSizeMax: 1_000,

@@ -1,14 +1,46 @@
-import type { SiteId, UserId } from "../model/id.ts";
+import type { EmailChangeId, SessionId, SiteId, UserId } from "../model/id.ts";
 import { type Queryable, sql } from "./sql.ts";
 
-/** Which mail a job sends. It carries ids alone: the worker mints the token when it renders. */
-export interface MailJob {
-  readonly mail: "verify_email" | "registered_already";
+/** A mail with a link; the worker mints the token when it renders. */
+export interface LinkMailJob {
+  readonly mail: "verify_email" | "reset_password" | "accept_invitation";
   readonly siteId: SiteId;
   readonly userId: UserId;
   /** Where the link leads on to in the end; empty: the Site's front end. */
   readonly redirectUrl: string;
 }
+
+/** A mail about a change of address, to the new address or to the old one. */
+export interface EmailChangeMailJob {
+  readonly mail: "change_email" | "email_changed";
+  readonly siteId: SiteId;
+  readonly userId: UserId;
+  readonly emailChangeId: EmailChangeId;
+}
+
+/** A mail about a login from a device not seen before. */
+export interface NewDeviceMailJob {
+  readonly mail: "new_device";
+  readonly siteId: SiteId;
+  readonly userId: UserId;
+  readonly sessionId: SessionId;
+}
+
+/** A mail that tells the User, at the present address, what has happened. */
+export interface NoticeMailJob {
+  readonly mail:
+    | "registered_already"
+    | "email_change_taken"
+    | "password_changed"
+    | "mfa_changed"
+    | "recovery_codes_changed"
+    | "account_locked";
+  readonly siteId: SiteId;
+  readonly userId: UserId;
+}
+
+/** Which mail a job sends. It carries ids alone, never an address, a link or a token. */
+export type MailJob = LinkMailJob | EmailChangeMailJob | NewDeviceMailJob | NoticeMailJob;
 
 /** The name of the task that sends mails. */
 export const MAIL_TASK = "send_mail";

@@ -17,6 +17,7 @@ import {
 import { runAsAdmin } from "../support/database.ts";
 import { mailTo, printedMails } from "../support/mailbox.ts";
 import { openSiteOnService } from "../support/site-on-service.ts";
+import { until } from "../support/waiting.ts";
 
 const { RETURN_TOKEN } = Delivery;
 const USED = { code: "FailedPrecondition", reason: "ONE_TIME_TOKEN_INVALID" };
@@ -69,6 +70,18 @@ describe("a registration", () => {
     });
     await expect(logIn(backend, email, mine)).resolves.toBeDefined();
     expect(await refusal(logIn(backend, email, theirs))).toMatchObject({ reason: "LOGIN_FAILED" });
+  });
+
+  test("again and again floods nobody: an address gets six such mails in an hour", async () => {
+    const [email, other] = [uniqueEmail(), uniqueEmail()];
+    for (let n = 0; n < 8; n += 1) {
+      await backend.auth.register({ email, password: unique("correct horse") });
+    }
+    await backend.auth.register({ email: other, password: unique("correct horse") });
+    await mailTo(() => printedMails(service), other);
+    await until(async () => (await waitingMails()) === 0);
+
+    expect(printedMails(service).filter(({ to }) => to === email)).toHaveLength(6);
   });
 
   test("twice with the same password is one registration with one Change", async () => {
@@ -174,4 +187,9 @@ async function registerForToken({ auth }: Clients = backend): Promise<string> {
   const delivery = RETURN_TOKEN;
   const { oneTimeToken } = await auth.register({ email: uniqueEmail(), password, delivery });
   return oneTimeToken?.token ?? "";
+}
+
+async function waitingMails(): Promise<number> {
+  const jobs = await runAsAdmin(database.adminUrl, "select from graphile_worker.jobs");
+  return jobs.length;
 }

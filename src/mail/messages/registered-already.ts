@@ -1,16 +1,4 @@
-import type { HttpUrl } from "../../model/url.ts";
-import { chooseLanguage, type Language } from "../language.ts";
-import { layOut, type MailWords } from "../layout.ts";
-import type { MailContent } from "../mailer.ts";
-
-/** What the mail is made of. */
-export interface RegisteredAlreadyData {
-  readonly siteName: string;
-  /** The Site's page to log in at; undefined leaves the button out. */
-  readonly loginUrl: HttpUrl | undefined;
-  /** The User's locale, then the Site's. */
-  readonly locales: readonly (string | undefined)[];
-}
+import { noticeMessage } from "../message.ts";
 
 /**
  * Tells a User that someone has registered their address again.
@@ -18,12 +6,7 @@ export interface RegisteredAlreadyData {
  * The caller of Register gets the same answer as for a free address, so this mail is the only
  * place that says that there is an account, and only the owner of the address reads it.
  */
-export function registeredAlreadyMessage(data: RegisteredAlreadyData): MailContent {
-  const language = chooseLanguage(...data.locales);
-  return layOut(language, data.siteName, WORDS[language](data));
-}
-
-const WORDS: Readonly<Record<Language, (data: RegisteredAlreadyData) => MailWords>> = {
+export const registeredAlreadyMessage = noticeMessage({
   en: ({ siteName, loginUrl }) => ({
     subject: `You already have an account with ${siteName}`,
     opening: [
@@ -46,4 +29,4 @@ const WORDS: Readonly<Record<Language, (data: RegisteredAlreadyData) => MailWord
     button: loginUrl && { label: "Anmelden", link: loginUrl },
     closing: ["Falls Sie es nicht waren, brauchen Sie nichts zu tun."],
   }),
-};
+});

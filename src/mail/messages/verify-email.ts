@@ -1,44 +1,7 @@
-import type { Secret } from "../../model/secret.ts";
-import type { HttpUrl } from "../../model/url.ts";
-import { chooseLanguage, durationInWords, type Language } from "../language.ts";
-import { layOut, type MailWords } from "../layout.ts";
-import { oneTimeLink } from "../link.ts";
-import type { MailContent } from "../mailer.ts";
-
-/**
- * What the mail is made of.
- *
- * The User's own words are not among it: whoever registers the address of another must not be
- * able to write to them in the name of the Site.
- */
-export interface VerifyEmailData {
-  readonly siteName: string;
-  /** The Site's page that takes the token. */
-  readonly verifyUrl: HttpUrl;
-  readonly token: Secret;
-  readonly lifetimeSeconds: number;
-  /** The User's locale, then the Site's. */
-  readonly locales: readonly (string | undefined)[];
-}
-
-interface Parts {
-  readonly siteName: string;
-  readonly link: string;
-  readonly lifetime: string;
-}
+import { linkMessage } from "../message.ts";
 
 /** Asks a new User to confirm that the address is theirs. */
-export function verifyEmailMessage(data: VerifyEmailData): MailContent {
-  const language = chooseLanguage(...data.locales);
-  const words = WORDS[language]({
-    siteName: data.siteName,
-    link: oneTimeLink(data.verifyUrl, data.token),
-    lifetime: durationInWords(language, data.lifetimeSeconds),
-  });
-  return layOut(language, data.siteName, words);
-}
-
-const WORDS: Readonly<Record<Language, (parts: Parts) => MailWords>> = {
+export const verifyEmailMessage = linkMessage({
   en: ({ siteName, link, lifetime }) => ({
     subject: `Confirm your e-mail address for ${siteName}`,
     opening: [
@@ -66,4 +29,4 @@ const WORDS: Readonly<Record<Language, (parts: Parts) => MailWords>> = {
         "Ohne Bestätigung wird die Adresse nicht verwendet.",
     ],
   }),
-};
+});

@@ -1,16 +1,24 @@
 import { describe, expect, test } from "vitest";
 import { LANGUAGES } from "../../../src/mail/language.ts";
+import type { LinkMailData } from "../../../src/mail/message.ts";
+import { accountLockedMessage } from "../../../src/mail/messages/account-locked.ts";
+import { emailChangeMessage } from "../../../src/mail/messages/email-change.ts";
+import { emailChangeTakenMessage } from "../../../src/mail/messages/email-change-taken.ts";
+import { emailChangedMessage } from "../../../src/mail/messages/email-changed.ts";
+import { invitationMessage } from "../../../src/mail/messages/invitation.ts";
+import { mfaChangedMessage } from "../../../src/mail/messages/mfa-changed.ts";
+import { newDeviceMessage } from "../../../src/mail/messages/new-device.ts";
+import { passwordChangedMessage } from "../../../src/mail/messages/password-changed.ts";
+import { recoveryCodesChangedMessage } from "../../../src/mail/messages/recovery-codes-changed.ts";
 import { registeredAlreadyMessage } from "../../../src/mail/messages/registered-already.ts";
-import {
-  type VerifyEmailData,
-  verifyEmailMessage,
-} from "../../../src/mail/messages/verify-email.ts";
+import { resetPasswordMessage } from "../../../src/mail/messages/reset-password.ts";
+import { verifyEmailMessage } from "../../../src/mail/messages/verify-email.ts";
 import { secret } from "../../../src/model/secret.ts";
 import { parseHttpUrl } from "../../../src/model/url.ts";
 
-const data: VerifyEmailData = {
+const data: LinkMailData = {
   siteName: "Tools & Toys",
-  verifyUrl: parseHttpUrl("https://app.example.com/verify?from=mail&token=old", "url"),
+  pageUrl: parseHttpUrl("https://app.example.com/verify?from=mail&token=old", "url"),
   token: secret("sgn_ot_abc-_123"),
   lifetimeSeconds: 86_400,
   locales: ["en-GB"],
@@ -79,14 +87,32 @@ describe("the mail to an address that is registered already", () => {
   });
 });
 
+const NOTICES = [
+  registeredAlreadyMessage,
+  emailChangeTakenMessage,
+  emailChangedMessage,
+  passwordChangedMessage,
+  mfaChangedMessage,
+  recoveryCodesChangedMessage,
+  accountLockedMessage,
+];
+const LINK_MAILS = [
+  verifyEmailMessage,
+  resetPasswordMessage,
+  invitationMessage,
+  emailChangeMessage,
+];
+
 test.each(LANGUAGES)(
   "each message in %s is complete and has no header's line break",
   (language) => {
     const locales = [language];
-    const loginUrl = data.verifyUrl;
+    const notice = { siteName: data.siteName, loginUrl: data.pageUrl, locales };
+    const device = { ip: "192.0.2.7", time: new Date("2026-03-04T05:06:07Z") };
     const contents = [
-      verifyEmailMessage({ ...data, locales }),
-      registeredAlreadyMessage({ ...data, loginUrl, locales }),
+      ...LINK_MAILS.map((message) => message({ ...data, locales })),
+      ...NOTICES.map((message) => message(notice)),
+      newDeviceMessage({ ...notice, ...device }),
     ];
 
     for (const { subject, text, html, ...content } of contents) {
@@ -95,5 +121,7 @@ test.each(LANGUAGES)(
       expect(subject).not.toMatch(/[\r\n]/);
       expect(subject + text + html).not.toMatch(/undefined|\[secret\]|\[object/);
     }
+    expect(new Set(contents.map(({ subject }) => subject)).size).toBe(contents.length - 1);
+    expect(contents.at(-1)?.text).toMatch(/2026.*05:06 UTC\n.*192\.0\.2\.7/);
   },
 );
