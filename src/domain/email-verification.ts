@@ -1,14 +1,21 @@
 import type { Caller, Client } from "../model/caller.ts";
-import { Failure, invalidField } from "../model/failure.ts";
-import type { SiteId } from "../model/id.ts";
+import type { EmailAddress } from "../model/email-address.ts";
+import { invalidField } from "../model/failure.ts";
+import { newId, type SiteId, type UserId } from "../model/id.ts";
 import type { Secret } from "../model/secret.ts";
 import type { User } from "../model/user.ts";
 import { updatePassword } from "../store/credentials.ts";
-import { consumeOneTimeToken, deleteOneTimeTokens } from "../store/one-time-tokens.ts";
-import { lockUser } from "../store/users.ts";
+import { addMailJob } from "../store/mail-jobs.ts";
+import { findUser } from "../store/users.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
-import { findPresentedToken } from "./one-time.ts";
+import {
+  findPresentedToken,
+  lockPresentedToken,
+  type MintedOneTimeToken,
+  mintOneTimeToken,
+  useToken,
+} from "./one-time.ts";
 import { saveUser, write } from "./write.ts";
 
 /** What a person brings to verify an address. */
@@ -49,22 +56,14 @@ export async function verifyEmail(
   const hash = password && (await deps.hasher.hash({ siteId, signal }, password));
   return await write(deps, siteId, async (tx) => {
     const now = deps.clock.now();
-    const presented = await findPresentedToken(tx, siteId, token, "verify_email", now);
-    const locked = await lockUser(tx, siteId, presented.token.userId);
-    const before = locked?.user;
-    if (!locked || before?.email !== presented.token.email || before.state !== "active") {
-      throw new Failure("one_time_token_invalid");
-    }
+    const presented = await lockPresentedToken(tx, siteId, token, "verify_email", now);
+    const { user: before, nextVersion } = presented.locked;
     checkFields(before, password !== undefined, username);
-    const { tokenHash } = presented;
-    if (!(await consumeOneTimeToken(tx, siteId, tokenHash, "verify_email", now))) {
-      throw new Failure("one_time_token_invalid");
-    }
-    await deleteOneTimeTokens(tx, siteId, before.id, "verify_email");
+    await useToken(tx, siteId, presented, now);
     if (hash) await updatePassword(tx, siteId, before.id, hash);
     const after: User = {
       ...before,
-      version: locked.nextVersion,
+      version: nextVersion,
       emailVerified: true,
       username: username ?? before.username,
       passwordChangeTime: hash ? now : before.passwordChangeTime,
@@ -80,6 +79,42 @@ export async function verifyEmail(
     const act = { kind: "user.email_verified", subjectId: user.id, clientIp: client.ip };
     await recordAct(tx, siteId, caller, act, now);
     return { user, redirectUrl: presented.token.redirectUrl || site.frontendUrl };
+  });
+}
+
+/** What a person brings to be sent another link. */
+export interface VerificationRequest {
+  readonly email: EmailAddress;
+  readonly redirectUrl: string;
+  /** Whether the caller sends the mail itself, and so gets the token. */
+  readonly returnToken: boolean;
+  readonly client: Client;
+}
+
+/**
+ * Sends the mail that asks to verify an address once more, if the address waits for that. The
+ * same work is done in either case: a mail to nobody is dropped when it is made.
+ */
+export async function resendVerification(
+  deps: Deps,
+  caller: Caller,
+  siteId: SiteId,
+  { email, redirectUrl, returnToken, client }: VerificationRequest,
+): Promise<MintedOneTimeToken | undefined> {
+  const { site } = await deps.sites.get(siteId);
+  return await write(deps, siteId, async (tx) => {
+    const now = deps.clock.now();
+    const user = await findUser(tx, siteId, { by: "email", email });
+    const waits = user?.state === "active" && !user.emailVerified;
+    const userId = waits ? user.id : newId<UserId>(now);
+    const act = { kind: "user.verification_requested", clientIp: client.ip };
+    await recordAct(tx, siteId, caller, { ...act, ...(waits && { subjectId: userId }) }, now);
+    if (!returnToken) {
+      await addMailJob(tx, { mail: "verify_email", siteId, userId, redirectUrl });
+      return undefined;
+    }
+    const grant = { purpose: "verify_email", userId, email, redirectUrl } as const;
+    return waits ? await mintOneTimeToken(tx, site, grant, now) : undefined;
   });
 }
 

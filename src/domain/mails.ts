@@ -90,7 +90,10 @@ async function emailChangeMail(making: Making, { mail, emailChangeId }: EmailCha
   const { tx, site, user } = making;
   const change = await findEmailChange(tx, site.id, emailChangeId);
   if (!change) return undefined;
-  if (mail === "email_changed") return { mail, site, to: change.oldEmail, locale: user.locale };
+  if (mail === "email_changed") {
+    const { oldEmail: to } = change;
+    return to && { mail, site, to, locale: user.locale };
+  }
   if (change.confirmed || user.state !== "active") return undefined;
   return await withToken(making, mail, change.newEmail, change.redirectUrl);
 }

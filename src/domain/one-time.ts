@@ -5,12 +5,16 @@ import type { SiteId, UserId } from "../model/id.ts";
 import type { OneTimePurpose } from "../model/one-time.ts";
 import type { Secret } from "../model/secret.ts";
 import type { Site } from "../model/site.ts";
+import type { User } from "../model/user.ts";
 import {
+  consumeOneTimeToken,
+  deleteOneTimeTokens,
   findOneTimeToken,
   insertOneTimeToken,
   type OneTimeToken,
 } from "../store/one-time-tokens.ts";
 import type { Queryable } from "../store/sql.ts";
+import { type LockedUser, lockUser } from "../store/users.ts";
 
 /** A one-time token on its way to the one person it is for. */
 export interface MintedOneTimeToken {
@@ -62,8 +66,60 @@ export function lifetimeSecondsOf({ lifetimes }: Site, purpose: OneTimePurpose):
   }
 }
 
+/** A presented token, and its User, who stays locked until the transaction ends. */
+export interface LockedToken extends PresentedOneTimeToken {
+  readonly locked: LockedUser;
+}
+
 /**
- * Finds a presented token, without using it.
+ * Finds a presented token and locks its User, who must be in a state in which it counts.
+ *
+ * @throws {Failure} `one_time_token_invalid`
+ */
+export async function lockPresentedToken(
+  tx: Queryable,
+  siteId: SiteId,
+  text: string,
+  purpose: OneTimePurpose,
+  now: Date,
+): Promise<LockedToken> {
+  const presented = await findPresentedToken(tx, siteId, text, purpose, now);
+  const locked = await lockUser(tx, siteId, presented.token.userId);
+  if (!locked || !isUsable(presented.token, locked.user)) {
+    throw new Failure("one_time_token_invalid");
+  }
+  return { ...presented, locked };
+}
+
+/**
+ * Uses a token; of any number of callers at once, one succeeds. All tokens of the User for the
+ * same purpose go with it.
+ *
+ * @throws {Failure} `one_time_token_invalid`
+ */
+export async function useToken(
+  tx: Queryable,
+  siteId: SiteId,
+  { tokenHash, token: { purpose, userId } }: PresentedOneTimeToken,
+  now: Date,
+): Promise<void> {
+  if (!(await consumeOneTimeToken(tx, siteId, tokenHash, purpose, now))) {
+    throw new Failure("one_time_token_invalid");
+  }
+  await deleteOneTimeTokens(tx, siteId, userId, purpose);
+}
+
+/** Tells whether the token proves what it was made for of a User as it is now. */
+export function isUsable(
+  { purpose, email }: Pick<OneTimeToken, "purpose" | "email">,
+  user: User,
+): boolean {
+  const state = purpose === "accept_invitation" ? "invited" : "active";
+  return user.state === state && (purpose === "change_email" || user.email === email);
+}
+
+/**
+ * Finds a presented token, of one purpose or of any, without using it.
  *
  * @throws {Failure} `one_time_token_invalid`, also for a token of another Site.
  */
@@ -71,7 +127,7 @@ export async function findPresentedToken(
   tx: Queryable,
   siteId: SiteId,
   text: string,
-  purpose: OneTimePurpose,
+  purpose: OneTimePurpose | undefined,
   now: Date,
 ): Promise<PresentedOneTimeToken> {
   const presented = readSiteSecret("one_time_token", text);

@@ -9,7 +9,7 @@ import { newUser, type User } from "../model/user.ts";
 import { findCredentials, insertCredentials, updatePassword } from "../store/credentials.ts";
 import { addMailJob } from "../store/mail-jobs.ts";
 import type { Queryable } from "../store/sql.ts";
-import { findUser, firstVersion, lockUser } from "../store/users.ts";
+import { findUser, firstVersion, type LockedUser, lockUser } from "../store/users.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
 import { type MintedOneTimeToken, mintOneTimeToken } from "./one-time.ts";
@@ -175,17 +175,28 @@ async function registerAgain(
   const now = deps.clock.now();
   if (registration.id === userId) return { user: locked.user, token: undefined };
   let { user } = locked;
-  if (user.passwordChangeTime && !same) {
-    await updatePassword(tx, site.id, userId, undefined);
-    const version = locked.nextVersion;
-    const after = { ...user, version, passwordChangeTime: undefined, updateTime: now };
-    user = await saveUser(deps, tx, user, after, ["user_password_changed"]);
-  }
+  if (!same) user = await forgetRegistrant(deps, tx, locked, now);
   const act = { kind: "user.registered_again", subjectId: userId };
   await recordAct(tx, site.id, caller, { ...act, clientIp: registration.client.ip }, now);
   const isRepeat = same && now.getTime() - user.createTime.getTime() < REPEAT_MS;
   if (isRepeat && !registration.returnToken) return { user, token: undefined };
   return { user, token: await askToVerify(tx, site, user, registration, now) };
+}
+
+/** Two people claim the address: what the first has set goes, and VerifyEmail sets it anew. */
+async function forgetRegistrant(
+  deps: Deps,
+  tx: Queryable,
+  { user, nextVersion }: LockedUser,
+  now: Date,
+): Promise<User> {
+  const { siteId, id } = user;
+  await updatePassword(tx, siteId, id, undefined);
+  const blank = { passwordChangeTime: undefined, username: undefined, displayName: "" };
+  if (!user.passwordChangeTime && !user.username && !user.displayName) return user;
+  const after = { ...user, ...blank, version: nextVersion, updateTime: now };
+  const kind = user.passwordChangeTime ? "user_password_changed" : "user_updated";
+  return await saveUser(deps, tx, user, after, [kind]);
 }
 
 async function askToVerify(

@@ -4,6 +4,7 @@ import { Failure } from "../model/failure.ts";
 import { newId, type SiteId, type UserId } from "../model/id.ts";
 import { newUser, tombstone, type User, type UserRef, type UserSignIn } from "../model/user.ts";
 import { deleteCredentials, findSignIn, insertCredentials } from "../store/credentials.ts";
+import { deleteEmailChanges } from "../store/email-changes.ts";
 import { deleteOneTimeTokens } from "../store/one-time-tokens.ts";
 import type { Queryable } from "../store/sql.ts";
 import { findUser, findUsers, firstVersion, lockActiveAdmins, lockUser } from "../store/users.ts";
@@ -172,6 +173,7 @@ export async function deleteUser(
     await endAllSessions(tx, siteId, id, now);
     await deleteCredentials(tx, siteId, id);
     await deleteOneTimeTokens(tx, siteId, id);
+    await deleteEmailChanges(tx, siteId, id);
     const after = tombstone(before, locked.nextVersion, now);
     const user = await saveUser(deps, tx, before, after, ["user_deleted"]);
     await recordAct(tx, siteId, caller, { kind: "user.deleted", subjectId: id }, now);
@@ -189,8 +191,14 @@ function withUnverified(before: User, fields: UserFields): UserFields {
  * A site key without `site.admin` makes no admin and takes over none: who changes an admin's
  * address, username or roles, or deletes it, needs that scope too. No admin vouches for an
  * address.
+ *
+ * @throws {Failure} `access_denied`
  */
-function checkEscalation(caller: Caller, fields: UserFields, before: User | undefined): void {
+export function checkEscalation(
+  caller: Caller,
+  fields: UserFields,
+  before: User | undefined,
+): void {
   if (caller.kind === "user" && fields.emailVerified) throw new Failure("access_denied");
   if (caller.kind !== "site_key" || hasScope(caller, "site.admin")) return;
   if (fields.roles?.includes("admin") || before?.roles.includes("admin")) {

@@ -41,7 +41,10 @@ function parseLogin(request: LoginRequest, context: HandlerContext): LoginAttemp
   };
 }
 
-function parseIdentifier(identifier: LoginRequest["identifier"]): LoginAttempt["identifier"] {
+/** Reads whom a person says to be. @throws {Failure} `invalid_field` */
+export function parseIdentifier(
+  identifier: LoginRequest["identifier"],
+): LoginAttempt["identifier"] {
   switch (identifier.case) {
     case "email":
       return { by: "email", email: parseEmailAddress(identifier.value, "email") };

@@ -55,6 +55,11 @@ const PURPOSE: Readonly<Record<Purpose, OneTimePurpose>> = {
   change_email: OneTimePurpose.CONFIRM_EMAIL_CHANGE,
 };
 
+/** Returns the number on the wire of a purpose. */
+export function purposeToMessage(purpose: Purpose): OneTimePurpose {
+  return PURPOSE[purpose];
+}
+
 /** Converts a token on its way to the one person it is for. */
 export function toOneTimeToken({ text, purpose, expireTime }: MintedOneTimeToken) {
   return {

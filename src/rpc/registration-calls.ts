@@ -1,14 +1,20 @@
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
-import type { AuthService, RegisterRequest } from "../../gen/signet/v1/auth_service_pb.ts";
+import type {
+  AcceptInvitationRequest,
+  AuthService,
+  RegisterRequest,
+} from "../../gen/signet/v1/auth_service_pb.ts";
 import { siteOf } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
 import { verifyEmail } from "../domain/email-verification.ts";
+import { acceptInvitation } from "../domain/invitations.ts";
 import { register } from "../domain/registration.ts";
 import type { Caller } from "../model/caller.ts";
 import { parseEmailAddress } from "../model/email-address.ts";
 import { invalidField } from "../model/failure.ts";
 import { parseOptionalId, type UserId } from "../model/id.ts";
 import { LIMITS } from "../model/limits.ts";
+import { parseNewPassword } from "../model/password.ts";
 import type { Site } from "../model/site.ts";
 import { parseLocale, parseText } from "../model/text.ts";
 import { parseUsername } from "../model/username.ts";
@@ -36,6 +42,22 @@ export function registrationCalls(deps: Deps): Partial<ServiceImpl<typeof AuthSe
         ...(user && maySeeOutcome(caller) && { userId: user.id, version: BigInt(user.version) }),
         ...(token && { oneTimeToken: toOneTimeToken(token) }),
       };
+    },
+
+    async acceptInvitation(request, context) {
+      const caller = callerOf(context.values);
+      const siteId = siteOf(caller, request.siteId);
+      const { site } = await deps.sites.get(siteId);
+      const { user, redirectUrl } = await acceptInvitation(deps, caller, siteId, {
+        token: parseToken(request.token, "token"),
+        password: parseNewPassword(request.password, "password", {
+          codePointsMin: site.passwordLengthMin,
+        }),
+        fields: parseAcceptedFields(request),
+        client: clientOf(request.client, context),
+        signal: context.signal,
+      });
+      return { userId: user.id, version: BigInt(user.version), redirectUrl };
     },
 
     async verifyEmail(request, context) {
@@ -74,6 +96,16 @@ function parseRegistration(
     returnToken: parseDelivery(request.delivery, caller),
     client: clientOf(request.client, context),
     signal: context.signal,
+  };
+}
+
+/** What is empty stays as the invitation has it. */
+function parseAcceptedFields({ username, displayName, locale }: AcceptInvitationRequest) {
+  const name = parseText(displayName, "display_name", { max: LIMITS.nameLengthMax });
+  return {
+    ...(username && { username: parseUsername(username, "username") }),
+    ...(name && { displayName: name }),
+    ...(locale && { locale: parseLocale(locale, "locale") }),
   };
 }
 

@@ -1,35 +1,28 @@
 import type { ServiceImpl } from "@connectrpc/connect";
-import type {
-  CreateUserRequest,
-  UpdateUserRequest,
-  UserService,
-} from "../../gen/signet/v1/user_service_pb.ts";
+import type { UserService } from "../../gen/signet/v1/user_service_pb.ts";
 import { hasScope, siteOf } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
+import { inviteUser } from "../domain/invitations.ts";
 import {
   batchGetUsers,
   createUser,
   deleteUser,
   getUser,
   lookupUser,
-  type UserFields,
   updateUser,
 } from "../domain/users.ts";
 import type { Caller } from "../model/caller.ts";
 import { parseEmailAddress } from "../model/email-address.ts";
 import { invalidField } from "../model/failure.ts";
 import { parseId, parseOptionalId, type UserId } from "../model/id.ts";
-import type { JsonObject } from "../model/json.ts";
 import { LIMITS } from "../model/limits.ts";
-import { parseRoles } from "../model/role.ts";
-import { parseLocale, parseText } from "../model/text.ts";
-import { parseHttpUrl } from "../model/url.ts";
 import type { User, UserSignIn } from "../model/user.ts";
-import { parseUsername } from "../model/username.ts";
 import { callerOf } from "./authorize.ts";
 import { optionalTimestamp } from "./convert-session.ts";
-import { parseExternalId, parseUserRef, toUserMessage } from "./convert-user.ts";
+import { parseUserRef, toUserMessage } from "./convert-user.ts";
+import { parseDelivery, parseRedirectUrl, toOneTimeToken } from "./one-time-fields.ts";
 import { projectionOf, projectUser, requireVisible } from "./user-fields.ts";
+import { parseInvitedFields, parseNewUser, parseUpdate } from "./user-request.ts";
 
 /** Implements `signet.v1.UserService`. */
 export function userService(deps: Deps): Partial<ServiceImpl<typeof UserService>> {
@@ -40,6 +33,20 @@ export function userService(deps: Deps): Partial<ServiceImpl<typeof UserService>
       const id = parseOptionalId<UserId>(request.id, "id");
       const user = await createUser(deps, caller, siteId, id, parseNewUser(request));
       return { user: shown(user, caller) };
+    },
+
+    async inviteUser(request, { values }) {
+      const caller = callerOf(values);
+      const siteId = siteOf(caller, request.siteId);
+      const { site } = await deps.sites.get(siteId);
+      const { user, token } = await inviteUser(deps, caller, siteId, {
+        id: parseOptionalId<UserId>(request.id, "id"),
+        email: parseEmailAddress(request.email, "email"),
+        fields: parseInvitedFields(request),
+        redirectUrl: parseRedirectUrl(request.redirectUrl, site),
+        returnToken: parseDelivery(request.delivery, caller),
+      });
+      return { user: shown(user, caller), ...(token && { oneTimeToken: toOneTimeToken(token) }) };
     },
 
     async getUser(request, { values }) {
@@ -111,64 +118,6 @@ function toSignInMessage(signIn: UserSignIn) {
 
 function shown(user: User, caller: Caller) {
   return projectUser(toUserMessage(user), projectionOf(caller));
-}
-
-function parseNewUser(request: CreateUserRequest): UserFields {
-  return {
-    email: parseEmailAddress(request.email, "email"),
-    emailVerified: request.emailVerified,
-    username: request.username ? parseUsername(request.username, "username") : undefined,
-    displayName: parseText(request.displayName, "display_name", { max: LIMITS.nameLengthMax }),
-    pictureUrl: request.pictureUrl && parsePictureUrl(request.pictureUrl),
-    locale: request.locale && parseLocale(request.locale, "locale"),
-    roles: request.roles.length === 0 ? ["user"] : parseRoles(request.roles, "roles"),
-    externalId: request.externalId ? parseExternalId(request.externalId, "external_id") : undefined,
-    metadata: parseMetadata(request.metadata),
-    deletionProtected: request.deletionProtected,
-  };
-}
-
-/** Reads what is present; an empty text empties the field, where it may be empty. */
-function parseUpdate(request: UpdateUserRequest): UserFields {
-  const { email, username, displayName, pictureUrl, locale, roles, externalId } = request;
-  return {
-    ...(email !== undefined && { email: parseEmailAddress(email, "email") }),
-    ...(request.emailVerified !== undefined && { emailVerified: request.emailVerified }),
-    ...(username !== undefined && {
-      username: username ? parseUsername(username, "username") : undefined,
-    }),
-    ...(displayName !== undefined && {
-      displayName: parseText(displayName, "display_name", { max: LIMITS.nameLengthMax }),
-    }),
-    ...(pictureUrl !== undefined && { pictureUrl: pictureUrl && parsePictureUrl(pictureUrl) }),
-    ...(locale !== undefined && { locale: locale && parseLocale(locale, "locale") }),
-    ...(roles && { roles: parseRoles(roles.roles, "roles.roles") }),
-    ...(externalId !== undefined && {
-      externalId: externalId ? parseExternalId(externalId, "external_id") : undefined,
-    }),
-    ...(request.metadata && { metadata: parseMetadata(request.metadata) }),
-    ...(request.deletionProtected !== undefined && {
-      deletionProtected: request.deletionProtected,
-    }),
-  };
-}
-
-/** Only pages over TLS may show it, whatever this machine runs. */
-function parsePictureUrl(text: string): string {
-  const url = parseHttpUrl(text, "picture_url");
-  if (!url.startsWith("https:")) throw invalidField("picture_url", "must be an https URL");
-  return url;
-}
-
-function parseMetadata(metadata: JsonObject | undefined): JsonObject | undefined {
-  if (!metadata || Object.keys(metadata).length === 0) return undefined;
-  if (Buffer.byteLength(JSON.stringify(metadata)) > LIMITS.metadataBytesMax) {
-    throw invalidField("metadata", `must have at most ${LIMITS.metadataBytesMax} bytes as JSON`);
-  }
-  if (JSON.stringify(metadata).includes("\\u0000")) {
-    throw invalidField("metadata", "must not hold NUL characters");
-  }
-  return metadata;
 }
 
 function parseIds(texts: readonly string[]): UserId[] {

@@ -95,6 +95,17 @@ export async function updatePassword(
      where site_id = ${siteId} and user_id = ${userId}`);
 }
 
+/** Forgets failed logins, and lifts the lock. */
+export async function clearFailedLogins(
+  db: Queryable,
+  siteId: SiteId,
+  userId: UserId,
+): Promise<void> {
+  await db.query(sql`
+    update signet.credentials set failed_logins = 0, lock_expire_time = null
+     where site_id = ${siteId} and user_id = ${userId}`);
+}
+
 /**
  * Notes a login that succeeded. Returns false if the generation has risen since the password
  * was checked: whatever voids Sessions raises it under the same row lock.

@@ -6,26 +6,35 @@ import { type Queryable, sql } from "./sql.ts";
 export interface EmailChange {
   readonly id: EmailChangeId;
   readonly userId: UserId;
-  readonly oldEmail: EmailAddress;
+  /** Absent: the User had none. */
+  readonly oldEmail: EmailAddress | undefined;
   readonly newEmail: EmailAddress;
   readonly redirectUrl: string;
 }
 
-/** Notes a change of address that waits for its confirmation, in place of an earlier one. */
-export async function replaceEmailChange(
+/** Notes a change of address that waits for its confirmation. */
+export async function insertEmailChange(
   db: Queryable,
   siteId: SiteId,
   change: EmailChange,
   now: Date,
 ): Promise<void> {
   await db.query(sql`
-    delete from signet.email_changes
-     where site_id = ${siteId} and user_id = ${change.userId} and confirm_time is null`);
-  await db.query(sql`
     insert into signet.email_changes
            (site_id, id, user_id, old_email, new_email, redirect_url, create_time)
-    values (${siteId}, ${change.id}, ${change.userId}, ${change.oldEmail}, ${change.newEmail},
-            ${change.redirectUrl}, ${now})`);
+    values (${siteId}, ${change.id}, ${change.userId}, ${change.oldEmail ?? null},
+            ${change.newEmail}, ${change.redirectUrl}, ${now})`);
+}
+
+/** Forgets the change of address of a User that waits for its confirmation. */
+export async function deletePendingEmailChange(
+  db: Queryable,
+  siteId: SiteId,
+  userId: UserId,
+): Promise<void> {
+  await db.query(sql`
+    delete from signet.email_changes
+     where site_id = ${siteId} and user_id = ${userId} and confirm_time is null`);
 }
 
 /** Finds a change of address, confirmed or not. */

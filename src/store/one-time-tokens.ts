@@ -29,19 +29,23 @@ export async function insertOneTimeToken(
             ${token.redirectUrl}, ${now}, ${token.expireTime})`);
 }
 
-/** Finds whom a one-time token belongs to, so that the User can be locked before it is used. */
+/**
+ * Finds whom a one-time token belongs to, so that the User can be locked before it is used; one
+ * of a purpose, or of any.
+ */
 export async function findOneTimeToken(
   db: Queryable,
   siteId: SiteId,
   tokenHash: Buffer,
-  purpose: OneTimePurpose,
+  purpose: OneTimePurpose | undefined,
   now: Date,
 ): Promise<Omit<OneTimeToken, "tokenHash"> | undefined> {
   const { rows } = await db.query<Omit<OneTimeToken, "tokenHash">>(sql`
     select user_id as "userId", purpose, email, redirect_url as "redirectUrl",
            expire_time as "expireTime"
       from signet.one_time_tokens
-     where site_id = ${siteId} and token_hash = ${tokenHash} and purpose = ${purpose}
+     where site_id = ${siteId} and token_hash = ${tokenHash}
+       and (${purpose ?? null}::text is null or purpose = ${purpose ?? null})
        and use_time is null and expire_time > ${now}`);
   return rows[0];
 }

@@ -6,7 +6,7 @@ create table signet.email_changes (
   site_id      uuid not null,
   id           uuid not null,
   user_id      uuid not null,
-  old_email    text not null,
+  old_email    text,
   new_email    text not null,
   redirect_url text not null,
   create_time  timestamptz not null,

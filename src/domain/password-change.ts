@@ -1,0 +1,86 @@
+import type { Client, UserCaller } from "../model/caller.ts";
+import { Failure } from "../model/failure.ts";
+import type { Secret } from "../model/secret.ts";
+import type { User } from "../model/user.ts";
+import { type Credentials, findCredentials, updatePassword } from "../store/credentials.ts";
+import { addMailJob } from "../store/mail-jobs.ts";
+import { deleteOneTimeTokens } from "../store/one-time-tokens.ts";
+import { lockLiveSession } from "../store/sessions.ts";
+import { findUser, lockUser } from "../store/users.ts";
+import { recordAct } from "./audit.ts";
+import type { Deps } from "./deps.ts";
+import { forgiveGuesses } from "./guesses.ts";
+import { type RenewedSession, renewSession, requireRecentLogin } from "./renewed-session.ts";
+import { saveUser, write } from "./write.ts";
+
+/** What a User brings to change the password. */
+export interface PasswordChange {
+  /** Absent: the Session's last proof must be recent. */
+  readonly currentPassword: Secret | undefined;
+  readonly newPassword: Secret;
+  readonly client: Client;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Sets a new password for the calling User, whose Session goes on with new tokens while all
+ * others end.
+ *
+ * @throws {Failure} `login_failed` for a wrong present password; `recent_login_required`;
+ *   `credential_invalid` if the Session has ended meanwhile; `overloaded`.
+ */
+export async function changePassword(
+  deps: Deps,
+  caller: UserCaller,
+  { currentPassword, newPassword, client, signal }: PasswordChange,
+): Promise<{ readonly user: User; readonly renewed: RenewedSession }> {
+  const { siteId, userId } = caller;
+  const known = await deps.sites.get(siteId);
+  const { user: found, credentials } = await findAccount(deps, caller);
+  // With a second factor the password alone proves nothing.
+  const byPassword = currentPassword !== undefined && !found.mfaEnabled;
+  if (currentPassword) {
+    const { password } = credentials;
+    const right = await deps.hasher.verify({ siteId, signal }, currentPassword, password);
+    if (!right) throw new Failure("login_failed");
+  }
+  const hash = await deps.hasher.hash({ siteId, signal }, newPassword);
+  return await write(deps, siteId, async (tx) => {
+    const now = deps.clock.now();
+    const locked = await lockUser(tx, siteId, userId);
+    const session = byPassword
+      ? await lockLiveSession(tx, siteId, caller.sessionId, now)
+      : await requireRecentLogin(tx, known.site, caller, now);
+    const generation = (await findCredentials(tx, siteId, userId))?.generation;
+    if (locked?.user.state !== "active" || !session || generation !== credentials.generation) {
+      throw new Failure("credential_invalid");
+    }
+    await updatePassword(tx, siteId, userId, hash);
+    await deleteOneTimeTokens(tx, siteId, userId, "reset_password");
+    await forgiveGuesses(tx, siteId, userId);
+    const version = locked.nextVersion;
+    const after = { ...locked.user, version, passwordChangeTime: now, updateTime: now };
+    const user = await saveUser(deps, tx, locked.user, after, ["user_password_changed"]);
+    const renewed = await renewSession(deps, tx, known, session, user, now);
+    await addMailJob(tx, { mail: "password_changed", siteId, userId });
+    const act = { kind: "user.password_changed", subjectId: userId, clientIp: client.ip };
+    await recordAct(tx, siteId, caller, act, now);
+    return { user, renewed };
+  });
+}
+
+async function findAccount(
+  deps: Deps,
+  { siteId, userId }: UserCaller,
+): Promise<{ readonly user: User; readonly credentials: Credentials }> {
+  return await deps.db.inSite(
+    siteId,
+    async (tx) => {
+      const user = await findUser(tx, siteId, { by: "id", id: userId });
+      const credentials = await findCredentials(tx, siteId, userId);
+      if (!user || !credentials) throw new Failure("credential_invalid");
+      return { user, credentials };
+    },
+    { readOnly: true },
+  );
+}
