@@ -64,8 +64,9 @@ async function authenticateUser(deps: Deps, token: string): Promise<Caller> {
     toBadCredential,
   );
   if (!check.valid) throw badCredential();
-  const { userId, sessionId, roles, authTime } = check.claims;
-  return { kind: "user", siteId, userId, sessionId, roles, authTime };
+  const { claims } = check;
+  const { userId, sessionId, roles } = claims;
+  return { kind: "user", siteId, userId, sessionId, roles, token: claims };
 }
 
 /** Reads whose keys to check the token with; nothing else of it is believed yet. */

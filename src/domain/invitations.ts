@@ -97,7 +97,7 @@ async function createInvited(
     ...fields,
     id: id ?? newId<UserId>(now),
     siteId,
-    version: await firstVersion(tx),
+    version: await firstVersion(tx, siteId),
     email,
     state: "invited",
     createTime: now,

@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { signAccessToken, verifyAccessToken } from "../crypto/access-token.ts";
 import type { AccessTokenClaims } from "../model/access-token-claims.ts";
+import type { UserCaller } from "../model/caller.ts";
+import { invalidField } from "../model/failure.ts";
 import type { SiteId } from "../model/id.ts";
 import type { Secret } from "../model/secret.ts";
 import { secret } from "../model/secret.ts";
@@ -34,7 +36,7 @@ export function mintAccessToken(
   const lifetimeMs = known.site.lifetimes.accessTokenSeconds * 1_000;
   const endMs = Math.min(issueTime.getTime() + lifetimeMs, session.absoluteExpireTime.getTime());
   const expireTime = new Date(Math.floor(endMs / 1_000) * 1_000);
-  const text = signAccessToken(known.signingKey, {
+  return signedToken(known, {
     issuer: issuerOf(deps.publicUrl, session.siteId),
     audiences: session.audiences,
     userId: session.userId,
@@ -47,7 +49,40 @@ export function mintAccessToken(
     issueTime,
     expireTime,
   });
-  return { text: secret(text), expireTime };
+}
+
+/** For how long a token for another audience lives, unless something else is asked for. */
+const EXCHANGED_SECONDS = 300;
+const EXCHANGED_SECONDS_MIN = 10;
+
+/**
+ * Makes a token for another audience out of the caller's own. It belongs to the same Session and
+ * generation, and never outlives the token it was made from.
+ *
+ * @throws {Failure} `invalid_field`
+ */
+export async function exchangeToken(
+  deps: Deps,
+  { siteId, token }: UserCaller,
+  { audience, lifetimeSeconds }: { readonly audience: string; readonly lifetimeSeconds: number },
+): Promise<AccessToken> {
+  const known = await deps.sites.get(siteId);
+  if (audience === token.issuer) throw invalidField("audience", "must not be the Site's issuer");
+  const secondsMax = known.site.lifetimes.accessTokenSeconds;
+  const seconds = lifetimeSeconds || Math.min(EXCHANGED_SECONDS, secondsMax);
+  if (seconds < EXCHANGED_SECONDS_MIN || seconds > secondsMax) {
+    const problem = `must be from ${EXCHANGED_SECONDS_MIN} to ${secondsMax}`;
+    throw invalidField("lifetime_seconds", problem);
+  }
+  const issueTime = deps.clock.now();
+  const endMs = Math.min(issueTime.getTime() + seconds * 1_000, token.expireTime.getTime());
+  const expireTime = new Date(Math.floor(endMs / 1_000) * 1_000);
+  const tokenId = randomUUID();
+  return signedToken(known, { ...token, audiences: [audience], tokenId, issueTime, expireTime });
+}
+
+function signedToken({ signingKey }: KnownSite, claims: AccessTokenClaims): AccessToken {
+  return { text: secret(signAccessToken(signingKey, claims)), expireTime: claims.expireTime };
 }
 
 /**

@@ -50,7 +50,7 @@ export async function createUser(
     const known = id && (await findUser(tx, siteId, { by: "id", id }));
     if (known) return repeated(known, fields);
     const now = deps.clock.now();
-    const version = await firstVersion(tx);
+    const version = await firstVersion(tx, siteId);
     const user = newUser({
       ...fields,
       id: id ?? newId<UserId>(now),
@@ -206,8 +206,12 @@ export function checkEscalation(
   }
 }
 
-/** Refuses to take the last active admin from a Site. */
-async function keepAdmin(tx: Queryable, before: User, after: User | undefined): Promise<void> {
+/** Refuses to take the last active admin from a Site. @throws {Failure} `last_admin` */
+export async function keepAdmin(
+  tx: Queryable,
+  before: User,
+  after: User | undefined,
+): Promise<void> {
   const isAdmin = (user: User) => user.state === "active" && user.roles.includes("admin");
   if (!isAdmin(before) || (after && isAdmin(after))) return;
   const admins = await lockActiveAdmins(tx, before.siteId);

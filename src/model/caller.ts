@@ -1,3 +1,4 @@
+import type { AccessTokenClaims } from "./access-token-claims.ts";
 import type { ApiKeyId, SessionId, SiteId, UserId } from "./id.ts";
 
 /** What a site key may do, as it is stored and shown. */
@@ -39,7 +40,8 @@ export interface UserCaller {
   readonly userId: UserId;
   readonly sessionId: SessionId;
   readonly roles: readonly string[];
-  readonly authTime: Date;
+  /** The claims of the access token itself. */
+  readonly token: AccessTokenClaims;
 }
 
 /** Who calls, as proved by the credential alone. */

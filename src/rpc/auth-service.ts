@@ -5,6 +5,7 @@ import { emailCalls } from "./email-calls.ts";
 import { loginCalls } from "./login-calls.ts";
 import { passwordCalls } from "./password-calls.ts";
 import { registrationCalls } from "./registration-calls.ts";
+import { sessionCalls } from "./session-calls.ts";
 import { tokenCalls } from "./token-calls.ts";
 
 /** Implements `signet.v1.AuthService`. */
@@ -14,6 +15,7 @@ export function authService(deps: Deps): Partial<ServiceImpl<typeof AuthService>
     ...emailCalls(deps),
     ...loginCalls(deps),
     ...tokenCalls(deps),
+    ...sessionCalls(deps),
     ...passwordCalls(deps),
   };
 }

@@ -5,7 +5,7 @@ import type { Authentication } from "../domain/authentication.ts";
 import type { KnownSites } from "../domain/known-sites.ts";
 import type { Caller, UserCaller } from "../model/caller.ts";
 import { Failure } from "../model/failure.ts";
-import { parseId, type SiteId } from "../model/id.ts";
+import { parseId, type SiteId, type UserId } from "../model/id.ts";
 import { admit } from "./access-rules.ts";
 
 const callerKey = createContextKey<Caller>({ kind: "anonymous" }, { description: "who calls" });
@@ -20,6 +20,16 @@ export function userCallerOf(values: ContextValues): UserCaller {
   const caller = callerOf(values);
   if (caller.kind !== "user") throw new Failure("access_denied");
   return caller;
+}
+
+/**
+ * Returns whom a request is about: a User is its own subject where it names none.
+ *
+ * @throws {Failure} `invalid_field` for `user_id`
+ */
+export function subjectOf(caller: Caller, userId: string): UserId {
+  if (caller.kind === "user" && userId === "") return caller.userId;
+  return parseId<UserId>(userId, "user_id");
 }
 
 /** What the gate of all RPCs decides by. */

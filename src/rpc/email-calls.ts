@@ -6,10 +6,8 @@ import type { Deps } from "../domain/deps.ts";
 import { confirmEmailChange, requestEmailChange } from "../domain/email-change.ts";
 import { resendVerification } from "../domain/email-verification.ts";
 import { checkOneTimeToken } from "../domain/one-time-check.ts";
-import type { Caller } from "../model/caller.ts";
 import { parseEmailAddress } from "../model/email-address.ts";
-import { parseId, type UserId } from "../model/id.ts";
-import { callerOf } from "./authorize.ts";
+import { callerOf, subjectOf } from "./authorize.ts";
 import { clientOf } from "./convert-session.ts";
 import {
   parseDelivery,
@@ -73,10 +71,4 @@ export function emailCalls(deps: Deps): Partial<ServiceImpl<typeof AuthService>>
       return { userId: user.id, version: BigInt(user.version), redirectUrl };
     },
   };
-}
-
-/** A User is its own subject where it names none. */
-function subjectOf(caller: Caller, userId: string): UserId {
-  if (caller.kind === "user" && userId === "") return caller.userId;
-  return parseId<UserId>(userId, "user_id");
 }

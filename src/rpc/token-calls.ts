@@ -1,13 +1,14 @@
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { type AuthService, InvalidTokenReason } from "../../gen/signet/v1/auth_service_pb.ts";
 import { siteOf } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
 import { refreshSession } from "../domain/refresh-tokens.ts";
 import { logout } from "../domain/sessions.ts";
-import { checkToken, type TokenCheck } from "../domain/tokens.ts";
+import { checkToken, exchangeToken, type TokenCheck } from "../domain/tokens.ts";
 import { invalidField } from "../model/failure.ts";
 import { parseAudience } from "./audiences.ts";
-import { callerOf } from "./authorize.ts";
+import { callerOf, userCallerOf } from "./authorize.ts";
 import { toClaimsMessage, toTokenPair } from "./convert-session.ts";
 import { parseToken } from "./one-time-fields.ts";
 
@@ -32,6 +33,17 @@ export function tokenCalls(deps: Deps): Partial<ServiceImpl<typeof AuthService>>
       const siteId = siteOf(caller, request.siteId);
       const ended = await logout(deps, caller, siteId, request.refreshToken);
       return ended ? { userId: ended.userId, version: BigInt(ended.version) } : {};
+    },
+
+    async exchangeToken(request, { values }) {
+      const token = await exchangeToken(deps, userCallerOf(values), {
+        audience: parseAudience(request.audience, "audience"),
+        lifetimeSeconds: request.lifetimeSeconds,
+      });
+      return {
+        accessToken: token.text.reveal(),
+        accessTokenExpireTime: timestampFromDate(token.expireTime),
+      };
     },
 
     async validateToken(request, { values }) {

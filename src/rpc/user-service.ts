@@ -3,6 +3,7 @@ import type { UserService } from "../../gen/signet/v1/user_service_pb.ts";
 import { hasScope, siteOf } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
 import { inviteUser } from "../domain/invitations.ts";
+import { disableUser, enableUser, unlockUser } from "../domain/user-state.ts";
 import {
   batchGetUsers,
   createUser,
@@ -94,6 +95,27 @@ export function userService(deps: Deps): Partial<ServiceImpl<typeof UserService>
       const fields = parseUpdate(request);
       const user = await updateUser(deps, caller, siteId, id, { expectedVersion, fields });
       return { user: shown(user, caller) };
+    },
+
+    async disableUser(request, { values }) {
+      const caller = callerOf(values);
+      const siteId = siteOf(caller, request.siteId);
+      const id = parseId<UserId>(request.userId, "user_id");
+      return { user: shown(await disableUser(deps, caller, siteId, id), caller) };
+    },
+
+    async enableUser(request, { values }) {
+      const caller = callerOf(values);
+      const siteId = siteOf(caller, request.siteId);
+      const id = parseId<UserId>(request.userId, "user_id");
+      return { user: shown(await enableUser(deps, caller, siteId, id), caller) };
+    },
+
+    async unlockUser(request, { values }) {
+      const caller = callerOf(values);
+      const siteId = siteOf(caller, request.siteId);
+      const id = parseId<UserId>(request.userId, "user_id");
+      return { user: shown(await unlockUser(deps, caller, siteId, id), caller) };
     },
 
     async deleteUser(request, { values }) {

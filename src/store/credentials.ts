@@ -1,5 +1,5 @@
 import type { SiteId, UserId } from "../model/id.ts";
-import type { UserSignIn } from "../model/user.ts";
+import type { UserSignIn, UserState } from "../model/user.ts";
 import { type Queryable, sql } from "./sql.ts";
 
 /** A stored password: the PHC string, and the version of the pepper that went in. */
@@ -135,6 +135,36 @@ export async function raiseGeneration(
      where site_id = ${siteId} and user_id = ${userId}
     returning generation`);
   return rows[0]?.generation ?? 1;
+}
+
+/** Notes the state that a User has before it is disabled. */
+export async function setDisabledFrom(
+  db: Queryable,
+  siteId: SiteId,
+  userId: UserId,
+  state: UserState,
+): Promise<void> {
+  await db.query(sql`
+    update signet.credentials set disabled_from = ${state}
+     where site_id = ${siteId} and user_id = ${userId}`);
+}
+
+/** Returns the state that a disabled User had before, and forgets it. */
+export async function takeDisabledFrom(
+  db: Queryable,
+  siteId: SiteId,
+  userId: UserId,
+): Promise<UserState | undefined> {
+  const { rows } = await db.query<{ disabled_from: UserState | null }>(sql`
+    with before as (
+      select disabled_from from signet.credentials
+       where site_id = ${siteId} and user_id = ${userId}
+    ), forgotten as (
+      update signet.credentials set disabled_from = null
+       where site_id = ${siteId} and user_id = ${userId}
+    )
+    select disabled_from from before`);
+  return rows[0]?.disabled_from ?? undefined;
 }
 
 /** Removes what a deleted User signed in with. */

@@ -46,6 +46,23 @@ export async function findSession(
   return rows[0] && toSession(rows[0]);
 }
 
+/** Returns a User's Sessions that are alive, the newest first: by id, which holds the time. */
+export async function listLiveSessions(
+  db: Queryable,
+  siteId: SiteId,
+  userId: UserId,
+  page: { readonly after: SessionId | undefined; readonly limit: number; readonly now: Date },
+): Promise<Session[]> {
+  const { rows } = await db.query<SessionRow>(sql`
+    select ${COLUMNS} from signet.sessions
+     where site_id = ${siteId} and user_id = ${userId} and end_time is null
+       and idle_expire_time > ${page.now}
+       and (${page.after ?? null}::uuid is null or id < ${page.after ?? null})
+     order by id desc
+     limit ${page.limit}`);
+  return rows.map(toSession);
+}
+
 /**
  * Extends a Session that is alive, and locks its row: whatever ends the Session takes the same
  * lock, so that nothing is minted after it returns.
@@ -87,17 +104,18 @@ export async function lockLiveSession(
   return rows[0] && toSession(rows[0]);
 }
 
-/** Ends a Session. Returns false if there is none that is alive. */
+/** Ends a Session. Returns whose it was; undefined if there is none that is alive. */
 export async function endSession(
   db: Queryable,
   siteId: SiteId,
   id: SessionId,
   now: Date,
-): Promise<boolean> {
-  const { rowCount } = await db.query(sql`
+): Promise<UserId | undefined> {
+  const { rows } = await db.query<{ user_id: UserId }>(sql`
     update signet.sessions set end_time = ${now}
-     where site_id = ${siteId} and id = ${id} and end_time is null`);
-  return rowCount === 1;
+     where site_id = ${siteId} and id = ${id} and end_time is null
+    returning user_id`);
+  return rows[0]?.user_id;
 }
 
 /** Ends all Sessions of a User, or all but one; returns how many were alive. */
