@@ -1,22 +1,23 @@
 import type { Caller, Client } from "../model/caller.ts";
 import { Failure } from "../model/failure.ts";
-import { newId, type SessionId, type SiteId } from "../model/id.ts";
+import { newId, type SiteId, type UserId } from "../model/id.ts";
 import type { Secret } from "../model/secret.ts";
-import type { Session } from "../model/session.ts";
 import type { Site } from "../model/site.ts";
 import type { User, UserRef } from "../model/user.ts";
 import {
   type Credentials,
   findCredentials,
-  recordLogin,
+  isGeneration,
   updatePassword,
 } from "../store/credentials.ts";
-import { insertSession } from "../store/sessions.ts";
+import type { LoginStep } from "../store/login-challenges.ts";
+import type { Queryable } from "../store/sql.ts";
 import { findUser } from "../store/users.ts";
-import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
-import { mintRefreshToken, type RefreshToken } from "./refresh-tokens.ts";
-import { type AccessToken, audiencesOf, mintAccessToken } from "./tokens.ts";
+import { countGuess } from "./guesses.ts";
+import { type MintedChallenge, mintLoginChallenge } from "./login-challenges.ts";
+import { type StartedSession, startSession } from "./started-session.ts";
+import { audiencesOf } from "./tokens.ts";
 import { write } from "./write.ts";
 
 /** What a User brings to sign in. */
@@ -29,16 +30,13 @@ export interface LoginAttempt {
   readonly signal: AbortSignal;
 }
 
-/** A Session that has begun, with its first tokens. */
-export interface StartedSession {
-  readonly session: Session;
-  readonly user: User;
-  readonly accessToken: AccessToken;
-  readonly refreshToken: RefreshToken;
-}
+/** A Session, or the step that is missing. */
+export type LoginOutcome =
+  | { readonly outcome: "session"; readonly started: StartedSession }
+  | { readonly outcome: LoginStep; readonly challenge: MintedChallenge };
 
 /**
- * Signs a User in with a password.
+ * Signs a User in with a password, or tells which step is missing.
  *
  * An unknown name, a wrong password and an account that may not sign in are refused alike, and
  * after the same work.
@@ -51,44 +49,42 @@ export async function login(
   caller: Caller,
   siteId: SiteId,
   attempt: LoginAttempt,
-): Promise<StartedSession> {
+): Promise<LoginOutcome> {
   const known = await deps.sites.get(siteId);
   const { user, credentials } = await findAccount(deps, siteId, attempt.identifier);
-  const { password, signal } = attempt;
-  const right = await deps.hasher.verify({ siteId, signal }, password, credentials?.password);
+  const { password, signal, client } = attempt;
+  const allowed = await countGuess(deps, siteId, { userId: user?.id ?? newId<UserId>(), client });
+  const checked = allowed ? credentials?.password : undefined;
+  const right = await deps.hasher.verify({ siteId, signal }, password, checked);
   if (!right || !user || !credentials || user.state !== "active") throw new Failure("login_failed");
   if (!user.emailVerified) throw new Failure("email_unverified");
 
   const stored = credentials.password;
   const outdated = stored !== undefined && deps.hasher.needsRehash(stored);
   const rehashed = outdated ? await deps.hasher.hash({ siteId, signal }, password) : undefined;
-  const now = deps.clock.now();
-  const session = newSession(
-    known.site,
-    user,
-    audiencesOf(deps, known, attempt.audiences),
-    attempt.client,
-    now,
-  );
-  const refreshToken = await write(deps, siteId, async (tx) => {
+  const { generation } = credentials;
+  const proved = { user, generation, client, amr: ["pwd"] };
+  const audiences = audiencesOf(deps, known, attempt.audiences);
+  const step = missingStep(known.site, user);
+  return await write(deps, siteId, async (tx): Promise<LoginOutcome> => {
+    const now = deps.clock.now();
     // Whatever voids Sessions raises the generation under this row lock.
-    if (!(await recordLogin(tx, siteId, user.id, credentials.generation, now))) {
-      throw new Failure("login_failed");
-    }
+    if (!(await isGeneration(tx, siteId, user.id, generation))) throw new Failure("login_failed");
     if (rehashed) await updatePassword(tx, siteId, user.id, rehashed);
-    await insertSession(tx, session);
-    const details = { session_id: session.id };
-    const act = {
-      kind: "session.started",
-      subjectId: user.id,
-      details,
-      clientIp: session.client.ip,
-    };
-    await recordAct(tx, siteId, caller, act, now);
-    return await mintRefreshToken(tx, session, now);
+    if (step) {
+      const waiting = { step, userId: user.id, generation, audiences, client };
+      const challenge = await mintLoginChallenge(tx, known.site, waiting, now);
+      return { outcome: step, challenge };
+    }
+    const started = await startSession(deps, tx, caller, known, { ...proved, audiences }, now);
+    return { outcome: "session", started };
   });
-  const accessToken = mintAccessToken(deps, known, session, user, credentials.generation);
-  return { session, user, accessToken, refreshToken };
+}
+
+/** Who has enrolled a second factor is asked for it, whatever the Site's policy is by now. */
+function missingStep({ mfaPolicy }: Site, { mfaEnabled }: User): LoginStep | undefined {
+  if (mfaEnabled) return "code";
+  return mfaPolicy === "required" ? "enrollment" : undefined;
 }
 
 async function findAccount(
@@ -98,36 +94,10 @@ async function findAccount(
 ): Promise<{ readonly user: User | undefined; readonly credentials: Credentials | undefined }> {
   return await deps.db.inSite(
     siteId,
-    async (tx) => {
+    async (tx: Queryable) => {
       const user = await findUser(tx, siteId, identifier);
       return { user, credentials: user && (await findCredentials(tx, siteId, user.id)) };
     },
     { readOnly: true },
   );
-}
-
-function newSession(
-  site: Site,
-  user: User,
-  audiences: readonly string[],
-  client: Client,
-  now: Date,
-): Session {
-  const { sessionIdleSeconds, sessionAbsoluteSeconds } = site.lifetimes;
-  const absoluteExpireTime = new Date(now.getTime() + sessionAbsoluteSeconds * 1_000);
-  const idleMs = now.getTime() + sessionIdleSeconds * 1_000;
-  return {
-    id: newId<SessionId>(now),
-    siteId: site.id,
-    userId: user.id,
-    audiences,
-    client,
-    amr: ["pwd"],
-    authTime: now,
-    createTime: now,
-    lastRefreshTime: now,
-    idleExpireTime: new Date(Math.min(idleMs, absoluteExpireTime.getTime())),
-    absoluteExpireTime,
-    endTime: undefined,
-  };
 }

@@ -9,7 +9,7 @@ import { lockLiveSession } from "../store/sessions.ts";
 import { findUser, lockUser } from "../store/users.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
-import { forgiveGuesses } from "./guesses.ts";
+import { countGuess, forgiveGuesses } from "./guesses.ts";
 import { type RenewedSession, renewSession, requireRecentLogin } from "./renewed-session.ts";
 import { saveUser, write } from "./write.ts";
 
@@ -40,8 +40,9 @@ export async function changePassword(
   // With a second factor the password alone proves nothing.
   const byPassword = currentPassword !== undefined && !found.mfaEnabled;
   if (currentPassword) {
-    const { password } = credentials;
-    const right = await deps.hasher.verify({ siteId, signal }, currentPassword, password);
+    const allowed = await countGuess(deps, siteId, { userId, client });
+    const stored = allowed ? credentials.password : undefined;
+    const right = await deps.hasher.verify({ siteId, signal }, currentPassword, stored);
     if (!right) throw new Failure("login_failed");
   }
   const hash = await deps.hasher.hash({ siteId, signal }, newPassword);

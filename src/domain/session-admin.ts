@@ -89,7 +89,7 @@ export async function revokeAllSessions(
     const now = deps.clock.now();
     const ended = kept
       ? await endEachOther(tx, siteId, userId, kept, now)
-      : await endAllSessions(tx, siteId, userId, now);
+      : (await endAllSessions(tx, siteId, userId, now)).ended;
     const act = { kind: "session.all_revoked", subjectId: userId, details: { sessions: ended } };
     await recordAct(tx, siteId, caller, act, now);
     return { user, ended };

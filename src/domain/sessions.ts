@@ -56,14 +56,11 @@ export async function endSessionNow(
   sessionId: SessionId,
   now: Date,
 ): Promise<boolean> {
-  if (!(await endSession(tx, siteId, sessionId, now))) return false;
+  const userId = await endSession(tx, siteId, sessionId, now);
+  if (!userId) return false;
   const expireTime = new Date(now.getTime() + REVOCATION_MS);
-  await insertRevocation(
-    tx,
-    siteId,
-    { kind: "session_ended", subjectId: sessionId, expireTime },
-    now,
-  );
+  const notice = { kind: "session_ended", subjectId: sessionId, userId, expireTime } as const;
+  await insertRevocation(tx, siteId, notice, now);
   return true;
 }
 
@@ -100,15 +97,18 @@ export async function endOtherSessions(
   return generation;
 }
 
-/** Ends all Sessions of a User and voids its access tokens; returns how many were alive. */
+/**
+ * Ends all Sessions of a User and voids its access tokens; returns how many were alive, and the
+ * generation that is good from now on.
+ */
 export async function endAllSessions(
   tx: Queryable,
   siteId: SiteId,
   userId: UserId,
   now: Date,
-): Promise<number> {
-  await voidAccessTokens(tx, siteId, userId, now);
-  return await endSessionsOfUser(tx, siteId, userId, now);
+): Promise<{ readonly ended: number; readonly generation: number }> {
+  const generation = await voidAccessTokens(tx, siteId, userId, now);
+  return { ended: await endSessionsOfUser(tx, siteId, userId, now), generation };
 }
 
 /** The calling User's own Session, unless a refresh token names one. */

@@ -5,7 +5,9 @@ import { newId, type SiteId, type UserId } from "../model/id.ts";
 import { newUser, tombstone, type User, type UserRef, type UserSignIn } from "../model/user.ts";
 import { deleteCredentials, findSignIn, insertCredentials } from "../store/credentials.ts";
 import { deleteEmailChanges } from "../store/email-changes.ts";
+import { deleteLoginChallenges } from "../store/login-challenges.ts";
 import { deleteOneTimeTokens } from "../store/one-time-tokens.ts";
+import { deleteSecondFactor } from "../store/second-factors.ts";
 import type { Queryable } from "../store/sql.ts";
 import { findUser, findUsers, firstVersion, lockActiveAdmins, lockUser } from "../store/users.ts";
 import { hasScope } from "./access.ts";
@@ -174,6 +176,8 @@ export async function deleteUser(
     await deleteCredentials(tx, siteId, id);
     await deleteOneTimeTokens(tx, siteId, id);
     await deleteEmailChanges(tx, siteId, id);
+    await deleteSecondFactor(tx, siteId, id);
+    await deleteLoginChallenges(tx, siteId, id);
     const after = tombstone(before, locked.nextVersion, now);
     const user = await saveUser(deps, tx, before, after, ["user_deleted"]);
     await recordAct(tx, siteId, caller, { kind: "user.deleted", subjectId: id }, now);

@@ -13,6 +13,8 @@ export const LIMITS = {
   passwordCodePointsMax: 256,
   localeLengthMax: 35, // RFC 5646 §4.4.1 asks for room for 35 characters.
   domainLengthMax: 253,
+  guessesMax: 20, // At one account, until its owner shows up.
+  lockMs: 15 * 60_000,
   hashWaitMsMax: 500,
   subkeysCachedMax: 1_024,
   mailsPerWindowMax: 6, // To one address of a Site, of those that anybody can cause.
@@ -34,8 +36,16 @@ export const LIMITS = {
   streamsMax: 12_000,
   revocationPageSizeMax: 1_000,
   pollSecondsMax: 25,
+  digestLeavesMax: 1_024,
+  digestRowsMax: 20_000,
+  digestChunkUsers: 50_000,
+  digestScansMax: 2,
+  digestScansWaitingMax: 30,
+  digestTablesMax: 16,
+  digestTableAgeMsMax: 45_000,
   snapshotsPerClientMax: 2,
   snapshotsMax: 8,
+  mirrorsMax: 100,
   databasePoolMax: 16,
   databaseValidationPoolMax: 4,
   databaseDirectPoolMax: 6,
@@ -53,6 +63,11 @@ export const LIMITS = {
   reconnectDelayMsMin: 50,
   reconnectDelayMsMax: 5_000,
   notifyIntervalMs: 10,
+  partitionRowsMin: 10_000, // As many as one step of the sequencer numbers.
+  partitionRowsMax: 1_000_000,
+  removedRowsMax: 1_000,
+  removalBatchesMax: 1_000,
+  expiredKeptDays: 7,
   postgresStartTimeoutMs: 60_000,
   postgresStopTimeoutMs: 10_000,
   postgresRestartDelayMs: 200,

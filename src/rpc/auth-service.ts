@@ -3,6 +3,7 @@ import type { AuthService } from "../../gen/signet/v1/auth_service_pb.ts";
 import type { Deps } from "../domain/deps.ts";
 import { emailCalls } from "./email-calls.ts";
 import { loginCalls } from "./login-calls.ts";
+import { mfaCalls } from "./mfa-calls.ts";
 import { passwordCalls } from "./password-calls.ts";
 import { registrationCalls } from "./registration-calls.ts";
 import { sessionCalls } from "./session-calls.ts";
@@ -17,5 +18,6 @@ export function authService(deps: Deps): Partial<ServiceImpl<typeof AuthService>
     ...tokenCalls(deps),
     ...sessionCalls(deps),
     ...passwordCalls(deps),
+    ...mfaCalls(deps),
   };
 }

@@ -1,17 +1,30 @@
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
-import type { AuthService, LoginRequest } from "../../gen/signet/v1/auth_service_pb.ts";
+import {
+  type AuthService,
+  type CompleteMfaRequest,
+  type LoginRequest,
+  MfaMethod,
+} from "../../gen/signet/v1/auth_service_pb.ts";
 import { siteOf } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
-import { type LoginAttempt, login } from "../domain/login.ts";
+import { type LoginAttempt, type LoginOutcome, login } from "../domain/login.ts";
+import { completeMfa } from "../domain/mfa-login.ts";
+import { reauthenticate } from "../domain/reauthentication.ts";
+import type { FactorCode } from "../domain/second-factor.ts";
+import type { Caller } from "../model/caller.ts";
 import { parseEmailAddress } from "../model/email-address.ts";
 import { invalidField } from "../model/failure.ts";
 import { parsePasswordAttempt } from "../model/password.ts";
+import { parseText } from "../model/text.ts";
 import { parseUsername } from "../model/username.ts";
 import { parseAudiences } from "./audiences.ts";
-import { callerOf } from "./authorize.ts";
-import { clientOf, toSessionMessage, toTokenPair } from "./convert-session.ts";
-import { toUserMessage } from "./convert-user.ts";
-import { projectionOf, projectUser } from "./user-fields.ts";
+import { callerOf, userCallerOf } from "./authorize.ts";
+import { clientOf } from "./convert-session.ts";
+import { toStartedMessage } from "./convert-started-session.ts";
+import { parseToken, parseTotpCode } from "./one-time-fields.ts";
+
+const RECOVERY_CODE_LENGTH_MAX = 64;
 
 /** The calls by which a User signs in. */
 export function loginCalls(deps: Deps): Partial<ServiceImpl<typeof AuthService>> {
@@ -20,13 +33,39 @@ export function loginCalls(deps: Deps): Partial<ServiceImpl<typeof AuthService>>
       const caller = callerOf(context.values);
       const siteId = siteOf(caller, request.siteId);
       const attempt = parseLogin(request, context);
-      const started = await login(deps, caller, siteId, attempt);
-      const value = {
-        tokens: toTokenPair(started.accessToken, started.refreshToken),
-        session: toSessionMessage(started.session, true),
-        user: projectUser(toUserMessage(started.user), projectionOf(caller)),
+      return toLoginAnswer(await login(deps, caller, siteId, attempt), caller);
+    },
+
+    async completeMfa(request, context) {
+      const caller = callerOf(context.values);
+      const siteId = siteOf(caller, request.siteId);
+      const { started, codesLeft } = await completeMfa(deps, caller, siteId, {
+        challengeToken: parseToken(request.challengeToken, "challenge_token"),
+        code: parseCode(request.code),
+        client: clientOf(request.client, context),
+      });
+      const session = toStartedMessage(started, caller);
+      return { session, ...(codesLeft !== undefined && { recoveryCodesLeft: codesLeft }) };
+    },
+
+    async reauthenticate(request, context) {
+      const { user, session, accessToken } = await reauthenticate(
+        deps,
+        userCallerOf(context.values),
+        {
+          password: parsePasswordAttempt(request.password, "password"),
+          code: request.code.case && parseCode(request.code),
+          client: clientOf(undefined, context),
+          signal: context.signal,
+        },
+      );
+      return {
+        accessToken: accessToken.text.reveal(),
+        accessTokenExpireTime: timestampFromDate(accessToken.expireTime),
+        authTime: timestampFromDate(session.authTime),
+        userId: user.id,
+        version: BigInt(user.version),
       };
-      return { result: { case: "session", value } };
     },
   };
 }
@@ -52,5 +91,43 @@ export function parseIdentifier(
       return { by: "username", username: parseUsername(identifier.value, "username") };
     case undefined:
       throw invalidField("email", "is required");
+  }
+}
+
+/** Reads the proof besides the password. @throws {Failure} `invalid_field` */
+function parseCode(code: CompleteMfaRequest["code"]): FactorCode {
+  switch (code.case) {
+    case "totpCode":
+      return { by: "totp", code: parseTotpCode(code.value) };
+    case "recoveryCode":
+      return {
+        by: "recovery_code",
+        code: parseText(code.value, "recovery_code", { max: RECOVERY_CODE_LENGTH_MAX }),
+      };
+    case undefined:
+      throw invalidField("totp_code", "is required");
+  }
+}
+
+function toLoginAnswer(outcome: LoginOutcome, caller: Caller) {
+  switch (outcome.outcome) {
+    case "session": {
+      const value = toStartedMessage(outcome.started, caller);
+      return { result: { case: "session", value } } as const;
+    }
+    case "code": {
+      const { text, expireTime } = outcome.challenge;
+      const value = {
+        challengeToken: text.reveal(),
+        methods: [MfaMethod.TOTP, MfaMethod.RECOVERY_CODE],
+        expireTime: timestampFromDate(expireTime),
+      };
+      return { result: { case: "mfaChallenge", value } } as const;
+    }
+    case "enrollment": {
+      const { text, expireTime } = outcome.challenge;
+      const value = { enrollmentToken: text.reveal(), expireTime: timestampFromDate(expireTime) };
+      return { result: { case: "mfaEnrollment", value } } as const;
+    }
   }
 }

@@ -48,6 +48,15 @@ export function parseToken(token: string, field: string): string {
   return token.slice(0, LIMITS.tokenLengthMax + 1);
 }
 
+const TOTP_CODE = /^[0-9]{6}$/;
+
+/** Reads the code of an authenticator; spaces between the digits do no harm. */
+export function parseTotpCode(text: string): string {
+  const code = text.slice(0, 16).replaceAll(" ", "");
+  if (!TOTP_CODE.test(code)) throw invalidField("totp_code", "must be six digits");
+  return code;
+}
+
 const PURPOSE: Readonly<Record<Purpose, OneTimePurpose>> = {
   verify_email: OneTimePurpose.VERIFY_EMAIL,
   reset_password: OneTimePurpose.RESET_PASSWORD,

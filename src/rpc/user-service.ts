@@ -3,6 +3,7 @@ import type { UserService } from "../../gen/signet/v1/user_service_pb.ts";
 import { hasScope, siteOf } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
 import { inviteUser } from "../domain/invitations.ts";
+import { resetMfa } from "../domain/mfa-admin.ts";
 import { disableUser, enableUser, unlockUser } from "../domain/user-state.ts";
 import {
   batchGetUsers,
@@ -116,6 +117,13 @@ export function userService(deps: Deps): Partial<ServiceImpl<typeof UserService>
       const siteId = siteOf(caller, request.siteId);
       const id = parseId<UserId>(request.userId, "user_id");
       return { user: shown(await unlockUser(deps, caller, siteId, id), caller) };
+    },
+
+    async resetMfa(request, { values }) {
+      const caller = callerOf(values);
+      const siteId = siteOf(caller, request.siteId);
+      const id = parseId<UserId>(request.userId, "user_id");
+      return { user: shown(await resetMfa(deps, caller, siteId, id), caller) };
     },
 
     async deleteUser(request, { values }) {

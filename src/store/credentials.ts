@@ -95,6 +95,42 @@ export async function updatePassword(
      where site_id = ${siteId} and user_id = ${userId}`);
 }
 
+/**
+ * Counts a login that has yet to be checked, unless the account is locked, which answers with
+ * undefined. The one that reaches `max` locks the account for those that follow.
+ */
+export async function countFailedLogin(
+  db: Queryable,
+  siteId: SiteId,
+  userId: UserId,
+  bounds: { readonly max: number; readonly now: Date; readonly lockUntil: Date },
+): Promise<{ readonly locked: boolean } | undefined> {
+  const { max, now, lockUntil } = bounds;
+  const { rows } = await db.query<{ locked: boolean }>(sql`
+    update signet.credentials
+       set failed_logins = case when lock_expire_time is null then failed_logins + 1 else 1 end,
+           lock_expire_time = case when lock_expire_time is null and failed_logins + 1 >= ${max}
+                                   then ${lockUntil}::timestamptz end
+     where site_id = ${siteId} and user_id = ${userId}
+       and (lock_expire_time is null or lock_expire_time <= ${now})
+    returning lock_expire_time is not null as locked`);
+  return rows[0];
+}
+
+/** Tells whether this is the User's generation, and locks the row until the transaction ends. */
+export async function isGeneration(
+  db: Queryable,
+  siteId: SiteId,
+  userId: UserId,
+  generation: number,
+): Promise<boolean> {
+  const { rowCount } = await db.query(sql`
+    select from signet.credentials
+     where site_id = ${siteId} and user_id = ${userId} and generation = ${generation}
+       for update`);
+  return rowCount === 1;
+}
+
 /** Forgets failed logins, and lifts the lock. */
 export async function clearFailedLogins(
   db: Queryable,

@@ -104,6 +104,21 @@ export async function lockLiveSession(
   return rows[0] && toSession(rows[0]);
 }
 
+/** Notes how and when a User has proved once more who they are. */
+export async function updateSessionProof(
+  db: Queryable,
+  siteId: SiteId,
+  id: SessionId,
+  { authTime, amr }: Pick<Session, "authTime" | "amr">,
+): Promise<Session> {
+  const { rows } = await db.query<SessionRow>(sql`
+    update signet.sessions set auth_time = ${authTime}, amr = ${amr}
+     where site_id = ${siteId} and id = ${id}
+    returning ${COLUMNS}`);
+  if (!rows[0]) throw new Error("a Session vanished from its own transaction");
+  return toSession(rows[0]);
+}
+
 /** Ends a Session. Returns whose it was; undefined if there is none that is alive. */
 export async function endSession(
   db: Queryable,
