@@ -25,7 +25,7 @@ export async function startBenchService(
   const paths = { dataDir: folder.path, logPath: join(folder.path, "service.log") };
   const url = await startServiceProcess(paths, resources, environment);
   const operatorKey = (await readFile(join(folder.path, "operator-key"), "utf8")).trim();
-  const siteKey = await createSiteKey(url, operatorKey);
+  const { secret: siteKey } = await createSiteKey(url, operatorKey);
   const client = createSignetClient({ url, key: siteKey });
   resources.defer(() => client.close());
   const user = await signUp(client);
@@ -33,7 +33,11 @@ export async function startBenchService(
   return { url, siteKey, client, user, accessToken };
 }
 
-async function createSiteKey(url: string, operatorKey: string): Promise<string> {
+/** Creates a Site, and a key that may do all that the rows need. */
+export async function createSiteKey(
+  url: string,
+  operatorKey: string,
+): Promise<{ readonly siteId: string; readonly secret: string }> {
   const operator = createSignetClient({ url, key: operatorKey });
   try {
     const { site } = await operator.sites.createSite({
@@ -41,12 +45,13 @@ async function createSiteKey(url: string, operatorKey: string): Promise<string> 
       domains: ["bench.example.com"],
       frontendUrl: "https://bench.example.com",
     });
+    const siteId = site?.id ?? "";
     const { secret } = await operator.sites.createApiKey({
-      siteId: site?.id ?? "",
+      siteId,
       label: "bench",
       scopes: [Scope.AUTH, Scope.AUTH_TOKENS, Scope.USERS_READ, Scope.USERS_WRITE, Scope.SYNC],
     });
-    return secret;
+    return { siteId, secret };
   } finally {
     operator.close();
   }

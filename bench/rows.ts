@@ -1,7 +1,8 @@
 import type { Row } from "./row.ts";
 import { commitToSubscriber } from "./rows/commit-to-subscriber.ts";
+import { fanOut } from "./rows/fan-out.ts";
 import { login } from "./rows/login.ts";
 import { validateToken } from "./rows/validate-token.ts";
 
 /** Every row, in the order in which they are measured. */
-export const ROWS: readonly Row[] = [validateToken, login, commitToSubscriber];
+export const ROWS: readonly Row[] = [validateToken, login, commitToSubscriber, fanOut];

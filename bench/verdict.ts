@@ -36,7 +36,7 @@ export function judge(figure: Figure): Finding {
   if (value === undefined || beside === undefined || ratio === undefined) {
     throw new Error(`${row}: no round was measured`);
   }
-  const higherIsBetter = unit === "calls/s";
+  const higherIsBetter = unit.endsWith("/s");
   const isMet = (atGoal: number) => (higherIsBetter ? ratio >= atGoal : ratio <= atGoal);
   return {
     row,

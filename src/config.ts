@@ -5,6 +5,7 @@ import {
   type MasterKeyConfig,
   readVariables,
 } from "./config-variables.ts";
+import type { Retention } from "./model/retention.ts";
 import type { Secret } from "./model/secret.ts";
 
 /** What a running Signet was told, checked as a whole. */
@@ -32,6 +33,7 @@ export interface Config {
   readonly mailFrom: string;
   /** Passwords hashed at once: argon2 shares the threads of libuv, and takes half of them. */
   readonly hashConcurrency: number;
+  readonly retention: Retention;
   readonly logLevel: LogLevel;
   readonly workers: number;
   /** What is allowed but unwise; to be logged at start. */
@@ -98,6 +100,11 @@ function toConfig(variables: ConfigVariables): Config {
     smtpUrl: variables.SMTP_URL,
     mailFrom: variables.SMTP_FROM ?? "Signet <signet@localhost.localdomain>",
     hashConcurrency: Math.max(1, Math.floor(variables.UV_THREADPOOL_SIZE / 2)),
+    retention: Object.freeze({
+      changeDays: variables.SIGNET_CHANGE_RETENTION_DAYS,
+      changeRows: variables.SIGNET_CHANGE_RETENTION_ROWS,
+      tombstoneDays: variables.SIGNET_TOMBSTONE_RETENTION_DAYS,
+    }),
     logLevel: variables.LOG_LEVEL,
     workers: Number(variables.SIGNET_WORKERS),
     warnings: Object.freeze(warnings(variables)),

@@ -97,7 +97,7 @@ async function run(
     : createLogMailer(console.log);
   cleanups.push(() => mailer.close());
   const mail = { deps: service.deps, mailer, defaultSender: parseSender(config.mailFrom) };
-  const jobs = await startJobs({ pool: db.directPool, mail, log });
+  const jobs = await startJobs({ db, mail, retention: config.retention, log });
   cleanups.push(() => jobs.stop());
 
   console.log(readyMessage(config, keys, performance.now() - beginMs));

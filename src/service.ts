@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import type { Interceptor } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { AuthService } from "../gen/signet/v1/auth_service_pb.ts";
 import { SiteService } from "../gen/signet/v1/site_service_pb.ts";
@@ -25,14 +24,15 @@ import type { SiteId } from "./model/id.ts";
 import type { Secret } from "./model/secret.ts";
 import { readAccessRules } from "./rpc/access-rules.ts";
 import { authService } from "./rpc/auth-service.ts";
-import { authorize } from "./rpc/authorize.ts";
-import { createChangeRing } from "./rpc/change-ring.ts";
+import { createCallRules } from "./rpc/call-rules.ts";
 import { encodeUser } from "./rpc/convert-user.ts";
-import { failureToConnectError, translateErrors } from "./rpc/errors.ts";
-import { logCalls } from "./rpc/log-calls.ts";
+import { failureToConnectError } from "./rpc/errors.ts";
 import { siteService } from "./rpc/site-service.ts";
+import type { StreamBounds } from "./rpc/stream-bounds.ts";
 import { syncService } from "./rpc/sync-service.ts";
+import { syncStreams } from "./rpc/sync-streams.ts";
 import { userService } from "./rpc/user-service.ts";
+import { createWatchDeps } from "./rpc/watch-deps.ts";
 import type { Readiness } from "./server/readiness.ts";
 import { createServer, type Server } from "./server/server.ts";
 import { CHANGE_CHANNEL } from "./store/changes.ts";
@@ -46,6 +46,10 @@ export interface ServiceOptions {
   readonly masterKeys: MasterKeys;
   readonly readiness: Readiness;
   readonly log: Logger;
+  /** Whether Connect's adapter serves everything: to compare what is served without it. */
+  readonly adapterOnly?: boolean;
+  /** What differs from `STREAM_BOUNDS`: for tests, which cannot wait for so long. */
+  readonly streamBounds?: Partial<StreamBounds>;
 }
 
 /** All parts of the service, wired up. */
@@ -67,7 +71,6 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const reader = createChangeReader({ db, log });
   const live = createLiveState(reader.isFresh);
   const sites = createKnownSites({ db, envelope, isFresh: reader.isFresh });
-  const ring = createChangeRing();
   const revocations = createRevocationLog();
   const hashQueue = createHashQueue({ concurrency: config.hashConcurrency });
   const deps: Deps = {
@@ -92,34 +95,33 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     sites.apply(rows, epochChanged);
     if (epochChanged && started) reloadRevocations();
   });
-  reader.onStep(ring.apply);
+  const users = createWatchDeps(deps, { bounds: options.streamBounds });
   reader.onStep(revocations.apply);
+  reader.onStep(users.apply); // The last: streams end when everybody knows why.
 
   /** A restored database may hold revocations that this process has not read in its log. */
   function reloadRevocations(): void {
-    live.load({ query: db.acrossSites }).catch((error: unknown) => {
+    live.load({ query: db.acrossSites }).then(users.ends.recheck, (error: unknown) => {
       log.warn({ err: error }, "revocations are not loaded: trying again");
       setTimeout(reloadRevocations, 1_000).unref();
     });
   }
-  const rules = readAccessRules(SERVICES);
   const authentication = createAuthentication(deps, createKeyRing(db, reader.isFresh));
+  const gate = { rules: readAccessRules(SERVICES), authentication, sites };
+  const rules = createCallRules({ log, gate, isStarted: () => started });
   const server = createServer({
     config: { ...config, tls: await readTls(config) },
-    interceptors: [
-      logCalls(log),
-      translateErrors(log),
-      requireStarted(() => started),
-      authorize({ rules, authentication, sites }),
-    ],
+    interceptors: rules.interceptors,
+    ...(!options.adapterOnly && { direct: { rules, streams: syncStreams(users) } }),
     routes: (router) =>
       router
         .service(AuthService, authService(deps))
         .service(SiteService, siteService(deps))
         .service(UserService, userService(deps))
-        .service(SyncService, syncService(deps, { ring, epoch: reader.epoch, revocations })),
+        .service(SyncService, syncService(deps, { users, revocations })),
     readiness,
     jwks: (siteId) => findJwks(deps, siteId),
+    endStreams: users.ends.drain,
     refusal: failureToConnectError,
     log,
   });
@@ -152,15 +154,6 @@ function requireOperatorKeyHash(operatorKey: Secret): Buffer {
   const hash = operatorKeyHash(operatorKey.reveal());
   if (!hash) throw new Error("the operator key is malformed");
   return hash;
-}
-
-/** Until the database has been prepared once, its tables may not even exist. */
-function requireStarted(isStarted: () => boolean): Interceptor {
-  return (next) => async (request) => {
-    const ofSignet = request.service.typeName.startsWith("signet.");
-    if (ofSignet && !isStarted()) throw new Failure("unavailable", {}, { retryDelayMs: 1_000 });
-    return await next(request);
-  };
 }
 
 async function findJwks(deps: Deps, siteId: SiteId) {

@@ -1,9 +1,11 @@
 import { Command, CommanderError } from "commander";
-import { type Context, UsageError } from "./context.ts";
+import { CheckFailed, type Context, UsageError } from "./context.ts";
+import { addDoctorCommand } from "./doctor-command.ts";
 import { describeError } from "./error-line.ts";
 import { addKeyCommands } from "./key-commands.ts";
 import { addMigrateCommand } from "./migrate-command.ts";
 import { addSiteCommands } from "./site-commands.ts";
+import { addSyncCommands } from "./sync-commands.ts";
 import { addUserCommands } from "./user-commands.ts";
 
 /** How a command ended. */
@@ -18,6 +20,7 @@ Exit codes:
   0  done
   1  refused or failed; the last line says why
   2  called wrongly; nothing was done
+  3, 4  "sync status --check" has found the sync degraded, or unhealthy
 
 Examples:
   $ export SIGNET_KEY=$(cat .signet/operator-key)
@@ -51,6 +54,8 @@ function createCommandLine(context: Context): Command {
   addSiteCommands(root, context);
   addKeyCommands(root, context);
   addUserCommands(root, context);
+  addSyncCommands(root, context);
+  addDoctorCommand(root, context);
   addMigrateCommand(root, context);
   return root;
 }
@@ -59,5 +64,6 @@ function createCommandLine(context: Context): Command {
 function report(error: unknown, { terminal, environment }: Context): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   terminal.note(`signet: ${describeError(error, environment)}`);
+  if (error instanceof CheckFailed) return error.exitCode;
   return error instanceof UsageError ? EXIT.usage : EXIT.failure;
 }

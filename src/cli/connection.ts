@@ -53,7 +53,12 @@ export async function getSiteByDomain(
   }
 }
 
-function urlOf({ environment }: Context): string {
+/**
+ * Returns where the environment says that Signet is.
+ *
+ * @throws {UsageError} where that is no such URL.
+ */
+export function urlOf({ environment }: Context): string {
   const url = environment.SIGNET_URL || DEFAULT_URL;
   if (/^https?:$/.test(URL.parse(url)?.protocol ?? "")) return url;
   throw new UsageError("SIGNET_URL must be an http:// or https:// URL");

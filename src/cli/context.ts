@@ -14,3 +14,14 @@ export class UsageError extends Error {
     this.name = "UsageError";
   }
 }
+
+/** The command has done its work, and what it checked is not as it should be. */
+export class CheckFailed extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.name = "CheckFailed";
+    this.exitCode = exitCode;
+  }
+}

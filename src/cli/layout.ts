@@ -16,7 +16,8 @@ export function layOutTable(
   return alignColumns([headings.map((heading) => heading.toUpperCase()), ...filled]).join("\n");
 }
 
-function alignColumns(rows: readonly (readonly string[])[]): string[] {
+/** Puts the cells of rows below each other; the last column is as wide as it is. */
+export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   const printable = rows.map((row) => row.map(toPrintable));
   const widths = (printable[0] ?? []).map((_, column) =>
     Math.max(...printable.map((row) => widthOf(row[column] ?? ""))),
@@ -30,7 +31,7 @@ function alignColumns(rows: readonly (readonly string[])[]): string[] {
 }
 
 /** What others have written must not move the cursor of a terminal, or turn its text around. */
-function toPrintable(text: string): string {
+export function toPrintable(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
 }
 

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { clearLine, cursorTo } from "node:readline";
 import { createInterface } from "node:readline/promises";
 
 /** Where a command prints, and whom it may ask. */
@@ -7,6 +8,11 @@ export interface Terminal {
   print(text: string): void;
   /** Prints a line about the command itself, which no program reads. */
   note(text: string): void;
+  /**
+   * Shows a line that whatever comes next replaces, where a person watches; answers whether one
+   * does. An empty line takes the last one away.
+   */
+  show(text: string): boolean;
   /** Whether a person sits in front of it. */
   readonly interactive: boolean;
   /** Asks a question that is answered with yes or no; anything but yes is no. */
@@ -19,9 +25,30 @@ export function createTerminal({
   stdout,
   stderr,
 }: Pick<NodeJS.Process, "stdin" | "stdout" | "stderr">): Terminal {
+  let isShowing = false;
+  const clear = () => {
+    if (!isShowing) return;
+    cursorTo(stderr, 0);
+    clearLine(stderr, 0);
+    isShowing = false;
+  };
   return {
-    print: (text) => void stdout.write(`${text}\n`),
-    note: (text) => void stderr.write(`${text}\n`),
+    print(text) {
+      clear();
+      stdout.write(`${text}\n`);
+    },
+    note(text) {
+      clear();
+      stderr.write(`${text}\n`);
+    },
+    show(text) {
+      if (!stderr.isTTY) return false;
+      clear();
+      // A line that wraps could not be taken away again.
+      stderr.write([...text].slice(0, stderr.columns - 1).join(""));
+      isShowing = text !== "";
+      return true;
+    },
     interactive: Boolean(stdin.isTTY && stderr.isTTY),
     async confirm(question) {
       const prompt = createInterface({ input: stdin, output: stderr });

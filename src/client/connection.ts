@@ -19,6 +19,13 @@ export interface Connection {
 const OPTIONS = { idleConnectionTimeoutMs: 50_000 };
 
 /**
+ * What may be on its way before it was read. The 64 KiB that HTTP/2 begins with are less than a
+ * page of a snapshot, and would let a stream have no more than that in each round trip.
+ */
+const WINDOW_BYTES = 2 ** 20;
+const SESSION_OPTIONS = { settings: { initialWindowSize: WINDOW_BYTES } };
+
+/**
  * Makes a connection that replaces a dead one.
  *
  * A host that vanishes closes nothing, and without pings (which crash the process in this
@@ -27,7 +34,7 @@ const OPTIONS = { idleConnectionTimeoutMs: 50_000 };
  * own deadlines, in case it is only slow.
  */
 export function createConnection(url: string): Connection {
-  let current = new Http2SessionManager(url, OPTIONS);
+  let current = new Http2SessionManager(url, OPTIONS, SESSION_OPTIONS);
   let left: readonly Http2SessionManager[] = [];
   let heardMs = 0;
   const hear = () => {
@@ -38,6 +45,7 @@ export function createConnection(url: string): Connection {
       authority: current.authority,
       async request(...request) {
         const stream = await current.request(...request);
+        stream.session?.setLocalWindowSize(WINDOW_BYTES); // Of the connection as a whole.
         return stream.once("response", hear);
       },
       notifyResponseByteRead(stream) {
@@ -48,7 +56,7 @@ export function createConnection(url: string): Connection {
     leaveIfSilentSince(sinceMs) {
       if (heardMs > sinceMs) return;
       left = [...left, current].filter(isOpen);
-      current = new Http2SessionManager(url, OPTIONS);
+      current = new Http2SessionManager(url, OPTIONS, SESSION_OPTIONS);
       hear(); // Other calls that time out now were on the old one, too.
     },
     close() {

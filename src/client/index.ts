@@ -14,16 +14,27 @@ export type { Session, TokenPair } from "../../gen/signet/v1/session_pb.ts";
 export { MfaPolicy, SigningAlgorithm, type Site } from "../../gen/signet/v1/site_pb.ts";
 export { type User, UserOriginKind, UserState } from "../../gen/signet/v1/user_pb.ts";
 export { errorDetailOf, reasonOf } from "./errors.ts";
+export type { FrameReader, FrameResult } from "./frame-reader.ts";
 export { createMemoryMirror, type MemoryMirror } from "./memory-mirror.ts";
 export { MirrorConflictError, MirrorError, MirrorTimeoutError } from "./mirror-error.ts";
 export type {
+  OwnMirrorStatus,
   PostgresMirrorOptions,
   StoredMirrorOptions,
   UserMirrorCounters,
+  UserMirrorMetrics,
   UserMirrorOptions,
   UserMirrorStatus,
   UserVersion,
 } from "./mirror-options.ts";
+export type {
+  ReconcileOptions,
+  ReconcileProgress,
+  ReconcileRecord,
+  ReconcileReport,
+  UserDifference,
+  UserMirrorEvent,
+} from "./mirror-report.ts";
 export {
   type IdRange,
   type MirrorPhase,
@@ -42,6 +53,13 @@ export type { WaitOptions } from "./mirror-waiting.ts";
 export type { MirrorConnection, MirrorPool, PooledConnection } from "./postgres-connection.ts";
 export { createPostgresMirror, type PostgresMirrorPlace } from "./postgres-mirror.ts";
 export type { RevocationStatus } from "./revocation-follower.ts";
+export {
+  createRevocationMirror,
+  type RevocationMirror,
+  type RevocationMirrorOptions,
+  type RevocationMirrorStatus,
+} from "./revocation-mirror.ts";
+export type { WatchRevocationsOptions } from "./revocation-stream.ts";
 export {
   type ClientVerifierOptions,
   createSignetClient,

@@ -1,8 +1,20 @@
-import { create } from "@bufbuild/protobuf";
-import { type User, UserSchema, UserState } from "../../gen/signet/v1/user_pb.ts";
+import { randomUUID } from "node:crypto";
+import type { User } from "../../gen/signet/v1/user_pb.ts";
+import {
+  draftOf,
+  isAltered,
+  isNewer,
+  isNewerOrOtherwiseRead,
+  type MemoryDraft,
+  type MemoryRow,
+  rowSums,
+  versionOf,
+} from "./memory-rows.ts";
 import { MirrorConflictError } from "./mirror-error.ts";
 import { isTombstone } from "./mirror-step.ts";
 import {
+  type MirrorRecord,
+  type MirrorRepair,
   type MirrorRules,
   type MirrorStorage,
   type MirrorWriter,
@@ -10,6 +22,7 @@ import {
   type RowOrigin,
   type RowVersion,
 } from "./mirror-storage.ts";
+import { addSums, leafOf, type MirrorSums, NO_SUMS } from "./mirror-sums.ts";
 
 /** A Mirror in the memory of a process, for tests and for apps without a database. */
 export interface MemoryMirror extends MirrorStorage<ReadonlyMap<string, User>> {
@@ -17,27 +30,20 @@ export interface MemoryMirror extends MirrorStorage<ReadonlyMap<string, User>> {
   readonly users: ReadonlyMap<string, User>;
 }
 
+type Rows = ReadonlyMap<string, MemoryRow>;
 type Rules = MirrorRules<ReadonlyMap<string, User>>;
-
-interface Row extends RowOrigin {
-  readonly user: User;
-}
 
 /**
  * Makes an empty Mirror in memory. Mirrors that share it stand by for one another. `onCreate`
  * receives the rows as they will be.
  */
 export function createMemoryMirror(): MemoryMirror {
-  let rows: ReadonlyMap<string, Row> = new Map();
+  let rows: Rows = new Map();
   let users: ReadonlyMap<string, User> = new Map();
   let state = NEW_MIRROR;
+  let record: MirrorRecord = { id: randomUUID(), last: undefined, lastDeep: undefined };
   let isLed = false;
   let lastWrite: Promise<unknown> = Promise.resolve();
-
-  function show(shown: ReadonlyMap<string, Row>, { tombstones }: Rules): Map<string, User> {
-    const all = [...shown].map(([id, { user }]) => [id, user] as const);
-    return new Map(all.filter(([, user]) => tombstones === "keep" || !isTombstone(user)));
-  }
 
   /** One write at a time, since `onCreate` may take its time. */
   function inTurn<T>(run: () => Promise<T>): Promise<T> {
@@ -46,7 +52,7 @@ export function createMemoryMirror(): MemoryMirror {
     return turn;
   }
 
-  async function commit(draft: Draft, rules: Rules): Promise<void> {
+  async function commit(draft: MemoryDraft, rules: Rules): Promise<void> {
     const shown = show(draft.rows, rules);
     if (draft.created.length > 0) await rules.onCreate?.(shown, draft.created);
     [rows, users] = [draft.rows, shown];
@@ -61,14 +67,17 @@ export function createMemoryMirror(): MemoryMirror {
           if (from.revision !== state.revision) throw new MirrorConflictError();
           const draft = draftOf(rows);
           for (const user of write.users) draft.put(user, to, isNewerOrOtherwiseRead);
-          for (const gone of write.everyone ? versionsOf(rows) : write.gone) draft.remove(gone);
+          for (const gone of write.everyone ? liveVersions(rows) : write.gone) draft.remove(gone);
           await commit(draft, rules);
-          state = { ...to, revision: from.revision + 1n };
+          const isFilling = to.phase === "new" || to.phase === "snapshot";
+          const moved = state.sums ? addSums(state.sums, draft.moved()) : total(rows);
+          const sums = isFilling ? undefined : moved;
+          state = { ...to, sums, merges: state.merges, revision: from.revision + 1n };
           return { ...draft.result(), state };
         }),
       async listRows({ after, upTo }, except, limit) {
         const skipped = new Set(except);
-        const inRange = versionsOf(rows).filter(
+        const inRange = liveVersions(rows).filter(
           ({ id }) => id > after && (upTo === "" || id <= upTo) && !skipped.has(id),
         );
         return inRange.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit);
@@ -78,6 +87,24 @@ export function createMemoryMirror(): MemoryMirror {
       },
     };
   }
+
+  const repair = (
+    { users: right, wrong, recount }: MirrorRepair,
+    origin: RowOrigin,
+    rules: Rules,
+  ) =>
+    inTurn(async () => {
+      const draft = draftOf(rows);
+      const replaced = new Set(right.map(({ id }) => id));
+      for (const row of wrong) replaced.has(row.id) ? draft.demote(row) : draft.remove(row);
+      for (const user of right) draft.put(user, origin, isNewer);
+      await commit(draft, rules);
+      const result = draft.result();
+      const merges = state.merges + (result.written + result.removed > 0 ? 1n : 0n);
+      const sums = state.sums && (recount ? total(rows) : addSums(state.sums, draft.moved()));
+      state = { ...state, merges, sums };
+      return result;
+    });
 
   return {
     get users() {
@@ -91,67 +118,48 @@ export function createMemoryMirror(): MemoryMirror {
     },
     readState: async () => state,
     merge: (merged, origin, rules) =>
-      inTurn(async () => {
-        const draft = draftOf(rows);
-        for (const user of merged) draft.put(user, origin, isNewer);
-        await commit(draft, rules);
-        return draft.result();
-      }),
+      repair({ users: merged, wrong: [], recount: false }, origin, rules),
     versionOf: async (userId) => rows.get(userId)?.user.version,
     foreignWrites: async () => 0n,
+    readDigests: async () => ({ state, leaves: leafSums(rows) }),
+    async listLeaves(leaves) {
+      const wanted = new Set(leaves);
+      return [...rows.values()].flatMap((row) => {
+        const leaf = leafOf(row.user.id);
+        return wanted.has(leaf) ? { ...versionOf(row), leaf, deleted: isTombstone(row.user) } : [];
+      });
+    },
+    listAltered: async () => ({
+      rows: [...rows.values()].filter(isAltered).map(versionOf),
+      next: undefined,
+    }),
+    repair,
+    readRecord: async () => record,
+    async noteReconcile(last) {
+      record = { ...record, last, lastDeep: last.deep ? last : record.lastDeep };
+    },
   };
 }
 
-interface Draft {
-  readonly rows: Map<string, Row>;
-  readonly created: User[];
-  put(user: User, origin: RowOrigin, wins: (next: Row, present: Row) => boolean): void;
-  remove(gone: RowVersion): void;
-  result(): { readonly written: number; readonly created: number; readonly removed: number };
+function show(rows: Rows, { tombstones }: Rules): Map<string, User> {
+  const all = [...rows].map(([id, { user }]) => [id, user] as const);
+  return new Map(all.filter(([, user]) => tombstones === "keep" || !isTombstone(user)));
 }
 
-/** The rows as they are to be, apart from those that are. */
-function draftOf(present: ReadonlyMap<string, Row>): Draft {
-  const rows = new Map(present);
-  const created: User[] = [];
-  let [written, removed] = [0, 0];
-  return {
-    rows,
-    created,
-    put(user, { epoch, scope }, wins) {
-      const [old, next] = [rows.get(user.id), { user, epoch, scope }];
-      if (old && !wins(next, old)) return;
-      rows.set(user.id, next);
-      const wasLive = old !== undefined && !isTombstone(old.user);
-      if (!isTombstone(user)) written++;
-      else if (wasLive) removed++;
-      if (!wasLive && !isTombstone(user)) created.push(user);
-    },
-    remove({ id, version }) {
-      const row = rows.get(id);
-      if (row?.user.version !== version) return;
-      rows.set(id, { ...row, user: tombstoneOf(row.user) });
-      removed++;
-    },
-    result: () => ({ written, created: created.length, removed }),
-  };
+function liveVersions(rows: Rows): RowVersion[] {
+  return [...rows.values()].filter(({ user }) => !isTombstone(user)).map(versionOf);
 }
 
-function isNewer(next: Row, present: Row): boolean {
-  if (next.epoch !== present.epoch) return next.epoch > present.epoch;
-  return next.user.version > present.user.version;
+function total(rows: Rows): MirrorSums {
+  return [...rows.values()].map(rowSums).reduce(addSums, NO_SUMS);
 }
 
-function isNewerOrOtherwiseRead(next: Row, present: Row): boolean {
-  const isSame = next.epoch === present.epoch && next.user.version === present.user.version;
-  return isSame ? next.scope !== present.scope : isNewer(next, present);
-}
-
-function tombstoneOf({ id, siteId, version }: User): User {
-  return create(UserSchema, { id, siteId, version, state: UserState.DELETED });
-}
-
-function versionsOf(rows: ReadonlyMap<string, Row>): RowVersion[] {
-  const live = [...rows.values()].filter(({ user }) => !isTombstone(user));
-  return live.map(({ user, epoch }) => ({ id: user.id, epoch, version: user.version }));
+function leafSums(rows: Rows): Map<number, MirrorSums> {
+  const leaves = new Map<number, MirrorSums>();
+  for (const row of rows.values()) {
+    if (isTombstone(row.user)) continue;
+    const leaf = leafOf(row.user.id);
+    leaves.set(leaf, addSums(leaves.get(leaf) ?? NO_SUMS, rowSums(row)));
+  }
+  return leaves;
 }

@@ -18,3 +18,11 @@ export class MirrorConflictError extends Error {
     super("another instance has moved the mirror");
   }
 }
+
+/** The key sees other fields than before: a new snapshot has to bring them to all rows. */
+export class MirrorScopeError extends Error {
+  override readonly name = "MirrorScopeError";
+  constructor() {
+    super("the key sees other fields than before");
+  }
+}

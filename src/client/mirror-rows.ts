@@ -1,8 +1,11 @@
 import type { User } from "../../gen/signet/v1/user_pb.ts";
-import { MIRROR_COLUMNS, toRow } from "./mirror-columns.ts";
+import { arrayLiteral, MIRROR_COLUMNS, USER_COLUMNS, type UserColumn } from "./mirror-columns.ts";
+import { contentHash } from "./mirror-content.ts";
 import type { MirrorNames } from "./mirror-names.ts";
+import type { Removal } from "./mirror-removal.ts";
 import { isTombstone } from "./mirror-step.ts";
-import type { IdRange, MirrorWrite, RowOrigin, RowVersion, WriteResult } from "./mirror-storage.ts";
+import type { IdRange, RowOrigin, RowVersion, WriteResult } from "./mirror-storage.ts";
+import { addSums, type MirrorSums, NO_SUMS, sumsFrom } from "./mirror-sums.ts";
 import type { MirrorConnection } from "./postgres-connection.ts";
 
 /** How a User's row is written. */
@@ -15,6 +18,8 @@ export interface PutRules {
 /** What was written, and the Users whose rows are new. */
 export interface PutResult extends WriteResult {
   readonly createdUsers: readonly User[];
+  /** By how much the sums have moved. */
+  readonly moved: MirrorSums;
 }
 
 /**
@@ -29,43 +34,24 @@ export async function putUsers(
   { tombstones, takesOtherScope }: PutRules,
 ): Promise<PutResult> {
   const isKept = (user: User) => tombstones === "keep" || !isTombstone(user);
-  const toJson = (list: readonly User[]) => JSON.stringify(list.map((user) => toRow(user, origin)));
   const [kept, dead] = [users.filter(isKept), users.filter((user) => !isKept(user))];
-  const removed = dead.length > 0 ? await buryUsers(db, names, toJson(dead)) : 0;
-  if (kept.length === 0) return { written: 0, created: 0, removed, createdUsers: [] };
-  const { rows } = await db.query(upsertText(names, takesOtherScope), [toJson(kept)]);
-  const createdIds = new Set(rows.filter(({ created }) => created).map(({ id }) => id));
-  const createdUsers = kept.filter((user) => createdIds.has(user.id) && !isTombstone(user));
-  const marked = rows.filter(({ deleted }) => deleted).length;
+  const buried = dead.length > 0 ? await buryUsers(db, names, dead, origin) : NOBODY_BURIED;
+  if (kept.length === 0) return { ...buried, written: 0, created: 0, createdUsers: [] };
+  const text = upsertText(names, takesOtherScope);
+  const { rows } = await db.query(text, incomingValues(kept, origin));
+  const [row] = rows;
+  const createdIds = new Set(JSON.parse(String(row?.created_ids ?? "[]")));
+  const createdUsers = kept.filter((user) => createdIds.has(user.id));
   return {
-    written: rows.length - marked,
+    written: Number(row?.written ?? 0),
     created: createdUsers.length,
-    removed: removed + marked,
+    removed: buried.removed + Number(row?.marked ?? 0),
     createdUsers,
+    moved: addSums(buried.moved, sumsFrom(row?.count, row?.xor)),
   };
 }
 
-/** Removes rows that still have the version at which they were found to be gone. */
-export async function removeRows(
-  db: MirrorConnection,
-  { users }: MirrorNames,
-  { gone, everyone }: MirrorWrite,
-  tombstones: "keep" | "delete",
-): Promise<number> {
-  if (gone.length === 0 && !everyone) return 0;
-  const condition = everyone
-    ? "($1::json is not null and not deleted)"
-    : `(id, version) in (select id, version
-                           from json_to_recordset($1::json) as gone (id uuid, version bigint))`;
-  const list = gone.map(({ id, version }) => ({ id, version: version.toString() }));
-  const action = tombstones === "keep" ? `update ${users} set ${ERASURE}` : `delete from ${users}`;
-  const { rows } = await db.query(
-    `with removed as (${action} where ${condition} returning id)
-     select count(*)::integer as count from removed`,
-    [JSON.stringify(list)],
-  );
-  return Number(rows[0]?.count ?? 0);
-}
+const NOBODY_BURIED: Removal = { removed: 0, moved: NO_SUMS };
 
 /** Lists rows that are no tombstones. */
 export async function listRows(
@@ -111,52 +97,79 @@ export async function findVersion(
 const FIRST_ID = "00000000-0000-0000-0000-000000000000";
 const LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
-const ERASED = Object.entries(MIRROR_COLUMNS)
-  .map(([name]) => name)
-  .filter((name) => !/^(id|site_id|version|create_time|mirror_.*)$/.test(name));
+const NAMES = Object.keys(MIRROR_COLUMNS);
+const USER_NAMES = Object.keys(USER_COLUMNS) as UserColumn[];
 
-/** What a tombstone that nobody has sent looks like. */
-const ERASURE = ERASED.map((name) => `${name} = ${erasedValue(name)}`).join(", ");
+const TIME = "timestamp with time zone";
 
-function erasedValue(name: string): string {
-  if (name === "deleted") return "true";
-  if (name === "state") return "'deleted'";
-  if (name === "roles") return "'{}'";
-  if (name === "delete_time" || name === "update_time") return "now()";
-  return /^(email_verified|mfa_enabled|deletion_protected)$/.test(name) ? "false" : "null";
+/** An array for each column is read in two thirds of the time that a list of JSON takes. */
+const INCOMING = `(
+  select ${USER_NAMES.map(typed).join(", ")},
+         $${USER_NAMES.length + 1}::integer as mirror_epoch,
+         $${USER_NAMES.length + 2}::text as mirror_scope
+    from unnest(${USER_NAMES.map((name, n) => `$${n + 1}::${elementType(name)}[]`).join(", ")})
+      as given (${USER_NAMES.join(", ")})) as incoming`;
+
+function typed(name: UserColumn): string {
+  const type = MIRROR_COLUMNS[name];
+  if (type === TIME) return `'epoch'::${TIME} + ${name} * interval '1 microsecond' as ${name}`;
+  return elementType(name) === type ? name : `${name}::${type}`;
 }
 
-const NAMES = Object.keys(MIRROR_COLUMNS);
-const INCOMING = `json_to_recordset($1::json) as incoming (${Object.entries(MIRROR_COLUMNS)
-  .map(([name, type]) => `${name} ${type}`)
-  .join(", ")})`;
+/** An array cannot have arrays of different lengths as elements: they come as text. */
+function elementType(name: UserColumn): string {
+  const type = MIRROR_COLUMNS[name];
+  if (type === TIME) return "bigint";
+  return type === "text[]" ? "text" : type;
+}
+
+function incomingValues(users: readonly User[], { epoch, scope }: RowOrigin): unknown[] {
+  return [...USER_NAMES.map((name) => arrayLiteral(users.map(USER_COLUMNS[name]))), epoch, scope];
+}
 
 function upsertText({ users, tombstones }: MirrorNames, takesOtherScope: boolean): string {
-  const assignments = NAMES.map((name) => `${name} = excluded.${name}`).join(", ");
+  const columns = [...NAMES, "mirror_content"];
+  const assignments = columns.map((name) => `${name} = excluded.${name}`).join(", ");
   const otherwiseRead = `or ((excluded.mirror_epoch, excluded.version)
                              = (present.mirror_epoch, present.version)
                              and excluded.mirror_scope <> present.mirror_scope)`;
-  return `insert into ${users} as present (${NAMES.join(", ")})
-    select ${NAMES.join(", ")}
-      from ${INCOMING}
-     where not exists (
-             select from ${tombstones} as buried
-              where buried.id = incoming.id
-                and (buried.epoch, buried.version) >= (incoming.mirror_epoch, incoming.version))
-    on conflict (id) do update set ${assignments}
-     where (excluded.mirror_epoch, excluded.version) > (present.mirror_epoch, present.version)
-           ${takesOtherScope ? otherwiseRead : ""}
-    returning id::text, deleted, xmax = 0 as created`;
+  return `with incoming as (
+      select incoming.*, ${contentHash((name) => name)} as mirror_content
+        from ${INCOMING}
+       where not exists (
+               select from ${tombstones} as buried
+                where buried.id = incoming.id
+                  and (buried.epoch, buried.version) >= (incoming.mirror_epoch, incoming.version))),
+    old as (
+      select id, mirror_digest from ${users}
+       where not deleted and id in (select id from incoming)),
+    put as (
+      insert into ${users} as present (${columns.join(", ")})
+      select ${columns.join(", ")} from incoming
+      on conflict (id) do update set ${assignments}
+       where (excluded.mirror_epoch, excluded.version) > (present.mirror_epoch, present.version)
+             ${takesOtherScope ? otherwiseRead : ""}
+      returning id, deleted, mirror_digest, xmax = 0 as created)
+    select count(*) filter (where not deleted)::integer as written,
+           count(*) filter (where deleted)::integer as marked,
+           (json_agg(id) filter (where created and not deleted))::text as created_ids,
+           (count(*) filter (where not deleted) - count(old.id))::text as count,
+           bit_xor(case when deleted then 0 else put.mirror_digest end
+                   # coalesce(old.mirror_digest, 0))::text as xor
+      from put left join old using (id)`;
 }
 
 /** Deletes rows, and keeps their versions so that nothing older brings them back. */
 async function buryUsers(
   db: MirrorConnection,
   { users, tombstones }: MirrorNames,
-  dead: string,
-): Promise<number> {
+  dead: readonly User[],
+  { epoch }: RowOrigin,
+): Promise<Removal> {
   const { rows } = await db.query(
-    `with incoming as (select id, mirror_epoch, version from ${INCOMING}),
+    `with incoming as (
+            select id, version, $3::integer as mirror_epoch
+              from unnest($1::uuid[], $2::bigint[]) as given (id, version)),
           buried as (
             insert into ${tombstones} as present (id, epoch, version)
             select id, mirror_epoch, version from incoming
@@ -167,9 +180,13 @@ async function buryUsers(
              where present.id = incoming.id
                and (present.mirror_epoch, present.version)
                    <= (incoming.mirror_epoch, incoming.version)
-            returning present.id)
-     select count(*)::integer as count from removed`,
-    [dead],
+            returning present.deleted, present.mirror_digest)
+     select count(*)::integer as removed,
+            (-count(*) filter (where not deleted))::text as count,
+            bit_xor(mirror_digest) filter (where not deleted)::text as xor
+       from removed`,
+    [arrayLiteral(dead.map(USER_COLUMNS.id)), arrayLiteral(dead.map(USER_COLUMNS.version)), epoch],
   );
-  return Number(rows[0]?.count ?? 0);
+  const [row] = rows;
+  return { removed: Number(row?.removed ?? 0), moved: sumsFrom(row?.count, row?.xor) };
 }

@@ -2,15 +2,20 @@ import { ErrorReason } from "../../gen/signet/v1/error_pb.ts";
 import { jitteredDelayMs, pause } from "./backoff.ts";
 import { reasonOf } from "./errors.ts";
 import { MirrorConflictError, MirrorError } from "./mirror-error.ts";
-import { followInto, type Written } from "./mirror-follower.ts";
+import type { Written } from "./mirror-follower.ts";
+import { createMirrorHealth } from "./mirror-health.ts";
+import { leadMirror } from "./mirror-lead.ts";
 import type {
   StoredMirrorOptions,
   UserMirrorCounters,
+  UserMirrorMetrics,
   UserMirrorStatus,
 } from "./mirror-options.ts";
+import type { ReconcileOptions, ReconcileReport } from "./mirror-report.ts";
+import { createMirrorStatus } from "./mirror-status.ts";
 import type { MirrorRules, MirrorState } from "./mirror-storage.ts";
 import { createMirrorWaiting, type MirrorWaiting } from "./mirror-waiting.ts";
-import { createStatusFeed } from "./subscription-status.ts";
+import { reconcile } from "./reconcile.ts";
 import type { UserFetcher } from "./user-fetcher.ts";
 
 /** The work of a Mirror in the background. */
@@ -18,6 +23,8 @@ export interface MirrorRunner {
   readonly waiting: MirrorWaiting;
   readStatus(): AsyncGenerator<UserMirrorStatus, void, undefined>;
   counters(): UserMirrorCounters;
+  metrics(): UserMirrorMetrics;
+  reconcile(options: ReconcileOptions): Promise<ReconcileReport>;
   /** Makes sure that the storage has its tables. */
   ready(): Promise<void>;
   readState(): Promise<MirrorState>;
@@ -35,11 +42,15 @@ export function createMirrorRunner<Transaction>(options: RunnerOptions<Transacti
   const { storage } = options;
   const closing = new AbortController();
   const ended = options.signal ? AbortSignal.any([closing.signal, options.signal]) : closing.signal;
-  const status = createStatusFeed<{ readonly type: "standby" }>();
+  const { lagLimitMs = LIMIT_MS, silenceLimitMs = LIMIT_MS } = options;
+  const health = createMirrorHealth({ lagLimitMs, silenceLimitMs }, options.onEvent);
+  let wakeReporter = () => {};
+  const status = createMirrorStatus(() => wakeReporter());
   const waiting = createMirrorWaiting();
   const counters: Mutable<UserMirrorCounters> = { ...NOTHING_DONE };
   let prepared: Promise<void> | undefined;
-  let standsBy = false;
+  let [standsBy, leads] = [false, false];
+  let place = { position: 0n };
 
   function ready(): Promise<void> {
     prepared ??= storage.prepare().catch((error: unknown) => {
@@ -57,6 +68,22 @@ export function createMirrorRunner<Transaction>(options: RunnerOptions<Transacti
     counters.created += result.created;
     counters.removed += result.removed;
     if (users.length > 0) waiting.note(users);
+    place = state;
+    health.noteHeard();
+  }
+
+  async function compare(reconcileOptions: ReconcileOptions): Promise<ReconcileReport> {
+    await ready();
+    const { client, rules, siteId = "" } = options;
+    const { notify } = health;
+    const noteUsers = waiting.note;
+    const parts = { client, siteId, storage, rules, notify, noteUsers, signal: ended };
+    const report = await reconcile(parts, reconcileOptions);
+    const { missing, stale, extra, altered, repaired } = report;
+    health.counters.reconciles++;
+    health.counters.usersDiffering += missing + stale + extra + altered;
+    health.counters.usersRepaired += repaired;
+    return report;
   }
 
   /** Answers whether there is more to do. */
@@ -66,26 +93,29 @@ export function createMirrorRunner<Transaction>(options: RunnerOptions<Transacti
     if (!writer) {
       if (!standsBy) status.publish({ type: "standby" });
       standsBy = true;
+      health.noteHeard();
+      health.noteBehind(0n);
       await pause(jitteredDelayMs(STANDBY, 1) + STANDBY.firstMs / 2, ended);
       return true;
     }
-    standsBy = false;
+    [standsBy, leads] = [false, true];
     counters.leads++;
     let failure: Error | undefined;
     try {
-      const { publish } = status;
-      const { rules, fetchUsers } = options;
-      const subscribe = (cursor: string, signal: AbortSignal) =>
-        options.client.subscribe({ ...subscriptionOptions(options), cursor, signal });
-      const parts = { writer, rules, fetchUsers, subscribe, publish, noteWritten };
-      await followInto({ ...parts, signal: ended });
+      const parts = { ...options, health, mirrorStatus: status, noteWritten, setWake };
+      await leadMirror({ ...parts, reconcile: compare }, writer, ended);
       return !ended.aborted && writer.lost.aborted;
     } catch (error) {
       failure = error instanceof Error ? error : new Error("the mirror failed", { cause: error });
       throw failure;
     } finally {
+      leads = false;
       await writer.release(failure);
     }
+  }
+
+  function setWake(wake: () => void): void {
+    wakeReporter = wake;
   }
 
   async function run(): Promise<void> {
@@ -96,7 +126,8 @@ export function createMirrorRunner<Transaction>(options: RunnerOptions<Transacti
           note(written);
         });
       } catch (error) {
-        if (isFinal(error)) return status.close(error);
+        if (isFinal(error)) return end(error);
+        health.noteError(error);
         const attempt = ++failures;
         const delayMs = error instanceof MirrorConflictError ? 0 : jitteredDelayMs(RETRY, attempt);
         counters.failures++;
@@ -105,7 +136,12 @@ export function createMirrorRunner<Transaction>(options: RunnerOptions<Transacti
         await pause(delayMs, ended);
       }
     }
-    status.close(undefined);
+    end(undefined);
+  }
+
+  function end(error: unknown): void {
+    health[Symbol.dispose]();
+    status.close(error);
   }
 
   const running = run();
@@ -113,6 +149,11 @@ export function createMirrorRunner<Transaction>(options: RunnerOptions<Transacti
     waiting,
     readStatus: status.read,
     counters: () => ({ ...counters }),
+    metrics() {
+      const { position } = place;
+      return { ...counters, ...health.metrics(), leading: leads, position };
+    },
+    reconcile: compare,
     ready,
     async readState() {
       await ready();
@@ -137,6 +178,7 @@ const NOTHING_DONE: UserMirrorCounters = {
   failures: 0,
 };
 
+const LIMIT_MS = 60_000;
 const RETRY = { firstMs: 200, longestMs: 30_000 };
 /** An instance that stands by looks for the lead after half a second to one and a half. */
 const STANDBY = { firstMs: 1_000, longestMs: 1_000 };
@@ -152,8 +194,3 @@ const FINAL: ReadonlySet<ErrorReason | undefined> = new Set([
   ErrorReason.INVALID_FIELD,
   ErrorReason.SITE_NOT_FOUND,
 ]);
-
-function subscriptionOptions<Transaction>(options: RunnerOptions<Transaction>) {
-  const { siteId, clientId, heartbeatSeconds } = options;
-  return { ...(siteId && { siteId }), clientId, heartbeatSeconds };
-}

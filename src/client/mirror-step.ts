@@ -1,5 +1,5 @@
 import { type User, UserState } from "../../gen/signet/v1/user_pb.ts";
-import { MirrorError } from "./mirror-error.ts";
+import { MirrorError, MirrorScopeError } from "./mirror-error.ts";
 import type { IdRange, MirrorState } from "./mirror-storage.ts";
 import type {
   ChangesItem,
@@ -26,6 +26,7 @@ export interface MirrorStep {
  * decide about rows.
  *
  * @throws {MirrorError} where the Mirror belongs to another Site.
+ * @throws {MirrorScopeError} where a Mirror that begins at the head has other fields than before.
  * @throws {Error} where Changes before the item are missing.
  */
 export function stepOf(state: MirrorState, item: SubscriptionItem): MirrorStep {
@@ -49,9 +50,15 @@ export function stepOf(state: MirrorState, item: SubscriptionItem): MirrorStep {
   }
 }
 
-/** The state from which a snapshot begins over the rows that are there. */
-export function restarted(state: MirrorState): MirrorState {
-  return { ...state, phase: "new", cursor: "", snapshotAfter: "" };
+/**
+ * The state from which a Mirror goes on whose cursor is of no use any more. One that was filled
+ * begins at the head and is compared by digests; if it has other fields now, or was not filled,
+ * a snapshot goes over the rows that are there.
+ */
+export function restarted(state: MirrorState, hasOtherFields: boolean): MirrorState {
+  const wasFilled = state.phase === "tail" || state.phase === "compare";
+  const phase = wasFilled && !hasOtherFields ? "compare" : "new";
+  return { ...state, phase, cursor: "", snapshotAfter: "" };
 }
 
 /** Whether a User is but a mark that there was one. */
@@ -71,10 +78,16 @@ function afterHello(state: MirrorState, item: HelloItem): MirrorState {
   // A cursor that was accepted is of the same epoch and scope.
   if (state.cursor !== "") return state;
   const scope = [...item.userFields].sort().join(",");
-  return { ...state, siteId, epoch, scope, cursor, phase: "snapshot", snapshotAfter: "" };
+  if (state.phase !== "compare") {
+    return { ...state, siteId, epoch, scope, cursor, phase: "snapshot", snapshotAfter: "" };
+  }
+  if (scope !== state.scope) throw new MirrorScopeError();
+  return { ...state, epoch, cursor, position: item.head, exactPosition: item.head };
 }
 
-function pageStep(state: MirrorState, { users, cursor }: SnapshotPageItem): MirrorStep {
+function pageStep(state: MirrorState, page: SnapshotPageItem): MirrorStep {
+  const { cursor } = page;
+  const users = latestStates(page.users);
   const last = users.at(-1)?.id ?? "";
   const isAhead = state.phase === "snapshot" && last > state.snapshotAfter;
   if (!isAhead) return { ...step({ ...state }), users };
@@ -84,19 +97,20 @@ function pageStep(state: MirrorState, { users, cursor }: SnapshotPageItem): Mirr
 
 function changesStep(state: MirrorState, item: ChangesItem): MirrorStep {
   const { previousPosition, position, cursor } = item;
-  if (state.phase !== "tail" || previousPosition > state.position) {
+  const follows = state.phase === "tail" || state.phase === "compare";
+  if (!follows || previousPosition > state.position) {
     throw new Error(`changes after position ${state.position} are missing`);
   }
   const to = position > state.position ? { ...state, position, cursor } : { ...state };
-  return { ...step(to), users: latestStates(item) };
+  return { ...step(to), users: latestStates(item.changes.flatMap(({ user }) => user ?? [])) };
 }
 
 /** The last state of each User: one statement may not touch a row twice. */
-function latestStates({ changes }: ChangesItem): User[] {
+function latestStates(users: readonly User[]): User[] {
   const latest = new Map<string, User>();
-  for (const { user } of changes) {
-    const version = user && latest.get(user.id)?.version;
-    if (user && (version === undefined || user.version > version)) latest.set(user.id, user);
+  for (const user of users) {
+    const version = latest.get(user.id)?.version;
+    if (version === undefined || user.version > version) latest.set(user.id, user);
   }
   return [...latest.values()];
 }

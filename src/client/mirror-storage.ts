@@ -1,4 +1,6 @@
 import type { User } from "../../gen/signet/v1/user_pb.ts";
+import type { ReconcileRecord } from "./mirror-report.ts";
+import type { MirrorSums } from "./mirror-sums.ts";
 
 /**
  * Where a Mirror keeps its rows and its state: the port that a database implements, once for all
@@ -31,6 +33,25 @@ export interface MirrorStorage<Transaction> {
   versionOf(userId: string): Promise<bigint | undefined>;
   /** Counts the writes by others that were refused; 0 where none can be told. */
   foreignWrites(): Promise<bigint>;
+  /** Sums up the rows of every leaf, tombstones left out, and reads the state at that instant. */
+  readDigests(): Promise<MirrorDigests>;
+  /** Lists the rows of some leaves, tombstones included; at most 1,024 leaves. */
+  listLeaves(leaves: readonly number[]): Promise<LeafRow[]>;
+  /**
+   * Looks at the next rows by id, some ten thousand, for those whose content is not that with
+   * which they were written, tombstones included. `after` is empty for the first.
+   */
+  listAltered(after: string): Promise<AlteredRows>;
+  /** Puts right what a comparison has found, as any instance may. Otherwise like `merge`. */
+  repair(
+    repair: MirrorRepair,
+    origin: RowOrigin,
+    rules: MirrorRules<Transaction>,
+  ): Promise<WriteResult>;
+  /** Reads what does not depend on the stream. */
+  readRecord(): Promise<MirrorRecord>;
+  /** Remembers a comparison as the last one. */
+  noteReconcile(record: ReconcileRecord): Promise<void>;
 }
 
 /** What the leading instance does. It loses the lead with its connection. */
@@ -40,13 +61,14 @@ export interface MirrorWriter<Transaction> {
   readState(): Promise<MirrorState>;
   /**
    * Writes and moves the state in one transaction. Besides what `merge` replaces, a row gives
-   * way to the same version under another scope.
+   * way to the same version under another scope. Sums move with the rows; a move out of phase
+   * `snapshot` counts them.
    *
    * @throws {MirrorConflictError} where the state has no longer the revision of `from`.
    */
   move(
     from: MirrorState,
-    to: Omit<MirrorState, "revision">,
+    to: MirrorPlace,
     write: MirrorWrite,
     rules: MirrorRules<Transaction>,
   ): Promise<MoveResult>;
@@ -56,14 +78,22 @@ export interface MirrorWriter<Transaction> {
   release(error?: Error): Promise<void>;
 }
 
-/** Where a Mirror stands among the Changes of its Site. */
-export interface MirrorState extends RowOrigin {
+/** Where a Mirror stands, and what its storage knows of its rows. */
+export interface MirrorState extends MirrorPlace {
   /** Rises by one with each move. */
   readonly revision: bigint;
+  /** The sums of the rows; undefined before the first snapshot is complete. */
+  readonly sums: MirrorSums | undefined;
+  /** Rises with each merge or repair that wrote something, which may be ahead of `position`. */
+  readonly merges: bigint;
+}
+
+/** Where a Mirror stands among the Changes of its Site. */
+export interface MirrorPlace extends RowOrigin {
   readonly phase: MirrorPhase;
   /** The Site that is mirrored; empty: not known before the first hello. */
   readonly siteId: string;
-  /** The position up to which every Change is applied, in phase `tail`. */
+  /** The position up to which every Change is applied, in phases `tail` and `compare`. */
   readonly position: bigint;
   /** From this position on the Mirror holds exactly the Users of the Site. */
   readonly exactPosition: bigint;
@@ -73,8 +103,12 @@ export interface MirrorState extends RowOrigin {
   readonly snapshotAfter: string;
 }
 
-/** What a Mirror is filled by: nothing yet, a snapshot, Changes, or nothing any more. */
-export type MirrorPhase = "new" | "snapshot" | "tail" | "site_deleted";
+/**
+ * What a Mirror is filled by: nothing yet, a snapshot, Changes, or nothing any more. In phase
+ * `compare` it was filled once and follows the Changes, but has missed some before, which a
+ * comparison by digests is to find.
+ */
+export type MirrorPhase = "new" | "snapshot" | "compare" | "tail" | "site_deleted";
 
 /** Under what a row was read. */
 export interface RowOrigin {
@@ -132,6 +166,50 @@ export interface RowVersion {
   readonly version: bigint;
 }
 
+/** The sums of a Mirror's leaves. */
+export interface MirrorDigests {
+  readonly state: MirrorState;
+  /** By the number of the leaf, 0 to 65,535; one that is empty is left out. */
+  readonly leaves: ReadonlyMap<number, MirrorSums>;
+}
+
+/** A row as far as comparing by leaves goes. */
+export interface LeafRow extends RowVersion {
+  readonly leaf: number;
+  /** Whether it is a tombstone. */
+  readonly deleted: boolean;
+}
+
+/** Some rows that were looked at. */
+export interface AlteredRows {
+  readonly rows: readonly RowVersion[];
+  /** The last id looked at; undefined: that was the last row. */
+  readonly next: string | undefined;
+}
+
+/** What is to be put right. */
+export interface MirrorRepair {
+  /** Users as the Site has them, tombstones included. */
+  readonly users: readonly User[];
+  /**
+   * Rows that are wrong whatever their version says, unless they have another one by now: they
+   * give way to their User above, and are removed where there is none.
+   */
+  readonly wrong: readonly RowVersion[];
+  /** Whether to count the sums of the state anew, since they are not those of the rows. */
+  readonly recount: boolean;
+}
+
+/** What a Mirror knows of itself that does not depend on the stream. */
+export interface MirrorRecord {
+  /** A UUID that was made when the Mirror was set up. */
+  readonly id: string;
+  /** The last comparison; undefined: there was none. */
+  readonly last: ReconcileRecord | undefined;
+  /** The last deep one. */
+  readonly lastDeep: ReconcileRecord | undefined;
+}
+
 /** The state of a Mirror that has never been filled. */
 export const NEW_MIRROR: MirrorState = {
   revision: 0n,
@@ -143,6 +221,8 @@ export const NEW_MIRROR: MirrorState = {
   exactPosition: 0n,
   cursor: "",
   snapshotAfter: "",
+  sums: undefined,
+  merges: 0n,
 };
 
 /** A move that writes no rows. */

@@ -74,6 +74,12 @@ function companionStatements(names: MirrorNames): string[] {
        exact_position bigint not null default 0,
        cursor text not null default '',
        snapshot_after text not null default '',
+       user_count bigint,
+       user_xor bigint,
+       merges bigint not null default 0,
+       mirror_id uuid not null default gen_random_uuid(),
+       reconcile jsonb,
+       deep_reconcile jsonb,
        update_time timestamptz not null default now()
      )`,
     `insert into ${state} (stream) values ('users') on conflict do nothing`,
@@ -114,6 +120,7 @@ function usersTable(users: string): string {
     delete_time timestamptz,
     mirror_epoch integer not null,
     mirror_scope text not null,
+    mirror_content bigint not null,
     mirror_digest bigint not null generated always as (
       ('x' || encode(substring(sha256(uuid_send(id) || int8send(version)) from 1 for 8), 'hex'))
         ::bit(64)::bigint
@@ -130,7 +137,7 @@ function usersTable(users: string): string {
  */
 function guardStatements({ users, refusals, guard }: MirrorNames): string[] {
   const isForeign = `current_setting('${WRITER_SETTING}', true) is distinct from 'on'`;
-  const columns = Object.keys(MIRROR_COLUMNS);
+  const columns = [...Object.keys(MIRROR_COLUMNS), "mirror_content"];
   const row = (version: string) => `(${columns.map((name) => `${version}.${name}`).join(", ")})`;
   const altered = `${row("old")} is distinct from ${row("new")}`;
   const triggers = [

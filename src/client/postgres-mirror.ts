@@ -1,8 +1,28 @@
 import type { User } from "../../gen/signet/v1/user_pb.ts";
+import { listAlteredRows, listLeafRows, readLeafSums } from "./mirror-digest-rows.ts";
 import { type MirrorNames, readMirrorNames } from "./mirror-names.ts";
-import { findVersion, listRows, putUsers, removeRows } from "./mirror-rows.ts";
-import { holdStateRow, moveStateRow, readStateRow } from "./mirror-state-row.ts";
-import type { MirrorRules, MirrorStorage, MirrorWriter, WriteResult } from "./mirror-storage.ts";
+import { demoteRows, removeRows } from "./mirror-removal.ts";
+import { findVersion, listRows, type PutRules, putUsers } from "./mirror-rows.ts";
+import {
+  countSums,
+  holdStateRow,
+  moveStateRow,
+  moveSums,
+  readRecordRow,
+  readStateRow,
+  writeReconcile,
+} from "./mirror-state-row.ts";
+import type {
+  MirrorRepair,
+  MirrorRules,
+  MirrorState,
+  MirrorStorage,
+  MirrorWriter,
+  RowOrigin,
+  RowVersion,
+  WriteResult,
+} from "./mirror-storage.ts";
+import { addSums, type MirrorSums, NO_SUMS } from "./mirror-sums.ts";
 import { prepareTables } from "./mirror-tables.ts";
 import {
   inTransaction,
@@ -22,6 +42,8 @@ export interface PostgresMirrorPlace {
   readonly table?: string | undefined;
 }
 
+type Rules = MirrorRules<MirrorConnection>;
+
 const DEFAULT_TABLE = "public.signet_users";
 
 /**
@@ -37,24 +59,22 @@ export function createPostgresMirror({
   table = DEFAULT_TABLE,
 }: PostgresMirrorPlace): MirrorStorage<MirrorConnection> {
   const names = readMirrorNames(table);
+  const using = <T>(run: (db: MirrorConnection) => Promise<T>) => withConnection(pool, run);
+  const repair = (repaired: MirrorRepair, origin: RowOrigin, rules: Rules) =>
+    using((db) => inTransaction(db, () => repairRows(db, names, repaired, origin, rules)));
   return {
-    prepare: () => withConnection(pool, (db) => prepareTables(db, names)),
+    prepare: () => using((db) => prepareTables(db, names)),
     lead: () => takeLead(pool, names),
-    readState: () => withConnection(pool, (db) => readStateRow(db, names)),
-    merge: (users, origin, rules) =>
-      withConnection(pool, (db) =>
-        inTransaction(db, async () => {
-          await holdStateRow(db, names);
-          const { createdUsers, ...result } = await putUsers(db, names, users, origin, {
-            tombstones: rules.tombstones,
-            takesOtherScope: false,
-          });
-          await tellCreated(db, createdUsers, rules);
-          return result;
-        }),
-      ),
-    versionOf: (userId) => withConnection(pool, (db) => findVersion(db, names, userId)),
-    foreignWrites: () => withConnection(pool, (db) => countRefusals(db, names)),
+    readState: () => using((db) => readStateRow(db, names)),
+    merge: (users, origin, rules) => repair({ users, wrong: [], recount: false }, origin, rules),
+    versionOf: (userId) => using((db) => findVersion(db, names, userId)),
+    foreignWrites: () => using((db) => countRefusals(db, names)),
+    readDigests: () => using((db) => readLeafSums(db, names)),
+    listLeaves: (leaves) => using((db) => listLeafRows(db, names, leaves)),
+    listAltered: (after) => using((db) => listAlteredRows(db, names, after)),
+    repair,
+    readRecord: () => using((db) => readRecordRow(db, names)),
+    noteReconcile: (record) => using((db) => writeReconcile(db, names, record)),
   };
 }
 
@@ -93,11 +113,13 @@ function createWriter(
     move: (from, to, write, rules) =>
       inTransaction(connection, async () => {
         const { tombstones } = rules;
-        await moveStateRow(connection, names, from, to);
-        const put = await putWritten(connection, names, write.users, to, rules);
+        const moved = await moveStateRow(connection, names, from, to);
+        const putRules = { tombstones, takesOtherScope: true };
+        const put = await putWritten(connection, names, write.users, to, { putRules, rules });
         const gone = await removeRows(connection, names, write, tombstones);
-        const state = { ...to, revision: from.revision + 1n };
-        return { ...put, removed: put.removed + gone, state };
+        const movement = addSums(put.moved, gone.moved);
+        const state = await withSums(connection, names, moved, movement);
+        return { ...put.result, removed: put.result.removed + gone.removed, state };
       }),
     listRows: (range, except, limit) => listRows(connection, names, range, except, limit),
     async release(failure) {
@@ -110,27 +132,59 @@ function createWriter(
   };
 }
 
+/** During a snapshot nobody asks for sums: they are counted once it is complete. */
+async function withSums(
+  db: MirrorConnection,
+  names: MirrorNames,
+  state: MirrorState,
+  movement: MirrorSums,
+): Promise<MirrorState> {
+  if (state.phase === "new" || state.phase === "snapshot") return state;
+  if (!state.sums) return { ...state, sums: await countSums(db, names) };
+  await moveSums(db, names, movement, 0);
+  return { ...state, sums: addSums(state.sums, movement) };
+}
+
+async function repairRows(
+  db: MirrorConnection,
+  names: MirrorNames,
+  { users, wrong, recount }: MirrorRepair,
+  origin: RowOrigin,
+  rules: Rules,
+): Promise<WriteResult> {
+  const { tombstones } = rules;
+  const replaced = new Set(users.map(({ id }) => id));
+  const isReplaced = ({ id }: RowVersion) => replaced.has(id);
+  await holdStateRow(db, names);
+  const gone = wrong.filter((row) => !isReplaced(row));
+  const removal = await removeRows(db, names, { gone, everyone: false }, tombstones);
+  await demoteRows(db, names, wrong.filter(isReplaced));
+  const putRules = { tombstones, takesOtherScope: false };
+  const { moved, result } = await putWritten(db, names, users, origin, { putRules, rules });
+  const removed = result.removed + removal.removed;
+  const isMerge = result.written + removed > 0;
+  await moveSums(db, names, addSums(moved, removal.moved), isMerge ? 1 : 0);
+  if (recount) await countSums(db, names);
+  return { ...result, removed };
+}
+
+interface Put {
+  readonly result: WriteResult;
+  readonly moved: MirrorSums;
+}
+
 async function putWritten(
   db: MirrorConnection,
   names: MirrorNames,
   users: readonly User[],
-  origin: { readonly epoch: number; readonly scope: string },
-  rules: MirrorRules<MirrorConnection>,
-): Promise<WriteResult> {
-  if (users.length === 0) return { written: 0, created: 0, removed: 0 };
-  const { tombstones } = rules;
-  const putRules = { tombstones, takesOtherScope: true };
-  const { createdUsers, ...result } = await putUsers(db, names, users, origin, putRules);
-  await tellCreated(db, createdUsers, rules);
-  return result;
-}
-
-async function tellCreated(
-  db: MirrorConnection,
-  users: readonly User[],
-  { onCreate }: MirrorRules<MirrorConnection>,
-): Promise<void> {
-  if (users.length > 0) await onCreate?.(db, users);
+  origin: RowOrigin,
+  { putRules, rules }: { readonly putRules: PutRules; readonly rules: Rules },
+): Promise<Put> {
+  const nothing = { written: 0, created: 0, removed: 0 };
+  if (users.length === 0) return { result: nothing, moved: NO_SUMS };
+  const { createdUsers, moved, ...result } = await putUsers(db, names, users, origin, putRules);
+  if (createdUsers.length > 0) await rules.onCreate?.(db, createdUsers);
+  return { result, moved };
 }
 
 async function countRefusals(db: MirrorConnection, { refusals }: MirrorNames): Promise<bigint> {

@@ -3,8 +3,9 @@ import { ErrorReason } from "../../gen/signet/v1/error_pb.ts";
 import type { WatchRevocationsResponse } from "../../gen/signet/v1/sync_service_pb.ts";
 import { jitteredDelayMs, pause } from "./backoff.ts";
 import { reasonOf, retryDelayMsOf } from "./errors.ts";
-import { missedHeartbeatsMs, readFrames, type StreamKind } from "./frame-reader.ts";
+import { missedHeartbeatsMs } from "./frame-reader.ts";
 import { createRevocationSet } from "./revocation-set.ts";
+import { openRevocationStream } from "./revocation-stream.ts";
 import { createStatusFeed, type SubscriptionStatus } from "./subscription-status.ts";
 import type { OwnTransport } from "./transport.ts";
 import type { CheckedToken } from "./verified-token.ts";
@@ -43,6 +44,7 @@ const BACKOFF = { firstMs: 100, longestMs: 10_000 };
 /** A server cannot send a verifier away for longer. */
 const SERVER_DELAY_MS_MAX = 10_000;
 const START_MS_MAX = 2_000;
+const CLIENT_ID = `${hostname().slice(0, 48)}/${process.pid}`; // At most 64 characters.
 
 /** How a stream ended, and whether it was complete before. */
 interface StreamEnd {
@@ -66,8 +68,9 @@ export function createRevocationFollower(options: FollowerOptions): RevocationFo
 
   async function followStream(): Promise<StreamEnd> {
     let heard = false;
-    const kind = revocationStream(options.siteId, cursor);
-    using frames = readFrames(options.openTransport(), kind, ending.signal);
+    const { openTransport, siteId } = options;
+    const request = { siteId, cursor, clientId: CLIENT_ID, signal: ending.signal };
+    using frames = openRevocationStream(openTransport(), request);
     for (;;) {
       const result = await frames.next();
       if (!result.frame) {
@@ -154,18 +157,6 @@ export function createRevocationFollower(options: FollowerOptions): RevocationFo
     staleMs: () => performance.now() - heardMs,
     readStatus: status.read,
     close,
-  };
-}
-
-function revocationStream(
-  siteId: string | undefined,
-  cursor: string,
-): StreamKind<WatchRevocationsResponse> {
-  const clientId = `${hostname().slice(0, 48)}/${process.pid}`; // At most 64 characters.
-  return {
-    open: (sync, signal) =>
-      sync.watchRevocations({ siteId: siteId ?? "", cursor, clientId }, { signal }),
-    heartbeatMsOf: ({ frame }) => (frame.case === "hello" ? frame.value.heartbeatMs : undefined),
   };
 }
 

@@ -1,9 +1,11 @@
 import { type Client, createClient } from "@connectrpc/connect";
 import { AuthService } from "../../gen/signet/v1/auth_service_pb.ts";
 import { SiteService } from "../../gen/signet/v1/site_service_pb.ts";
-import { SyncService } from "../../gen/signet/v1/sync_service_pb.ts";
+import { SyncService, type WatchRevocationsResponse } from "../../gen/signet/v1/sync_service_pb.ts";
 import { UserService } from "../../gen/signet/v1/user_service_pb.ts";
+import type { FrameReader } from "./frame-reader.ts";
 import { createRevocationFollower } from "./revocation-follower.ts";
+import { openRevocationStream, type WatchRevocationsOptions } from "./revocation-stream.ts";
 import { createSiteVerifier, type SiteTokenVerifier } from "./site-verifier.ts";
 import type { SubscribeOptions, Subscription } from "./subscription.ts";
 import { createClientTransport, createStreamTransport } from "./transport.ts";
@@ -51,6 +53,11 @@ export interface SignetClient {
    * it keeps public keys, tokens and revocations, and Signet allows few streams to each program.
    */
   tokenVerifier(options: ClientVerifierOptions): SiteTokenVerifier;
+  /**
+   * Streams Revocations over one connection, for whoever keeps them somewhere: createRevocationMirror
+   * does so in PostgreSQL. A program that checks tokens itself wants `tokenVerifier` instead.
+   */
+  watchRevocations(options: WatchRevocationsOptions): FrameReader<WatchRevocationsResponse>;
   /** Ends all connections, with the calls and subscriptions on them. */
   close(): void;
 }
@@ -106,6 +113,11 @@ export function createSignetClient(options: SignetClientOptions): SignetClient {
       const { siteId } = options;
       const parts = { sites, auth, url, siteId, audience, maxStalenessSeconds, follower };
       return createSiteVerifier(parts);
+    },
+    watchRevocations({ siteId = options.siteId, signal, ...watchOptions }) {
+      const ending = AbortSignal.any([closing.signal, signal]);
+      const request = { siteId, ...watchOptions, signal: ending };
+      return openRevocationStream(createStreamTransport(transportOptions), request);
     },
     close() {
       closing.abort();

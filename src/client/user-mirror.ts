@@ -3,9 +3,11 @@ import type {
   PostgresMirrorOptions,
   StoredMirrorOptions,
   UserMirrorCounters,
+  UserMirrorMetrics,
   UserMirrorStatus,
   UserVersion,
 } from "./mirror-options.ts";
+import type { ReconcileOptions, ReconcileReport } from "./mirror-report.ts";
 import { createMirrorRunner } from "./mirror-runner.ts";
 import { isTombstone } from "./mirror-step.ts";
 import type { WaitOptions } from "./mirror-waiting.ts";
@@ -50,6 +52,19 @@ export interface UserMirror extends AsyncDisposable {
    * undefined where the Site has no such User, or only a tombstone.
    */
   ensureUser(userId: string): Promise<User | undefined>;
+  /**
+   * Compares the Mirror with the Site by digests and, unless asked otherwise, puts right what
+   * differs. Any instance may; the leading one does so by itself from time to time, and whenever
+   * sums or cursors give a reason. It moves some kilobytes where little differs.
+   *
+   * What is on its way counts as no difference: both are compared at a position, and what then
+   * differs once more.
+   *
+   * @throws {MirrorTimeoutError} where the Mirror does not come up to the Site's position.
+   */
+  reconcile(options?: ReconcileOptions): Promise<ReconcileReport>;
+  /** The counters, and how the Mirror is. */
+  metrics(): UserMirrorMetrics;
   /** How often the database has refused a write by others to the Mirror's columns. */
   foreignWrites(): Promise<bigint>;
   /** Ends the Mirror, after what is being written. */
@@ -65,7 +80,7 @@ export function createUserMirror(
   options: PostgresMirrorOptions | StoredMirrorOptions<never>,
 ): UserMirror {
   return "pool" in options
-    ? openMirror({ ...options, storage: createPostgresMirror(options) })
+    ? openMirror({ name: options.table, ...options, storage: createPostgresMirror(options) })
     : openMirror(options);
 }
 
@@ -102,6 +117,8 @@ function openMirror<Transaction>(options: StoredMirrorOptions<Transaction>): Use
       runner.waiting.note([user]);
       return isTombstone(user) ? undefined : user;
     },
+    reconcile: (reconcileOptions = {}) => runner.reconcile(reconcileOptions),
+    metrics: runner.metrics,
     async foreignWrites() {
       await runner.ready();
       return await storage.foreignWrites();

@@ -7,7 +7,7 @@ import type { Queryable } from "../store/sql.ts";
 /** What one step of the reader brings to those who listen. */
 export interface ReaderStep {
   readonly epoch: number;
-  /** Whether history may have been taken back since the last step. */
+  /** Whether history may have been taken back, or dropped unread, since the last step. */
   readonly epochChanged: boolean;
   readonly rows: readonly LogRow[];
 }
@@ -77,7 +77,10 @@ export function createChangeReader({
   }
 
   function deliver(found: LogStep): void {
-    const epochChanged = state.epoch !== found.epoch;
+    const [first] = found.rows;
+    // A process that slept for longer than the log is kept: the positions of all Sites are dense.
+    const missed = first !== undefined && first.pos > state.pos + 1;
+    const epochChanged = state.epoch !== found.epoch || missed;
     state.epoch = found.epoch;
     if (!epochChanged && found.rows.length === 0) return;
     for (const listener of listeners)

@@ -15,8 +15,7 @@ export interface LiveState {
     readonly generation: number;
   }): boolean;
   isKeyRevoked(siteId: SiteId, keyId: ApiKeyId): boolean;
-  /** Calls `listener` once when the key or its Site ends; returns how to stop. */
-  onKeyRevoked(siteId: SiteId, keyId: ApiKeyId, listener: () => void): () => void;
+  isSiteClosed(siteId: SiteId): boolean;
 }
 
 /** A {@link LiveState} and what feeds it. */
@@ -37,7 +36,6 @@ const SWEEP_MS = 60_000;
 export function createLiveState(isFresh: () => boolean): LiveStateFeed {
   const ended = new Map<string, number>();
   const generations = new Map<string, { readonly generation: number; readonly untilMs: number }>();
-  const listeners = new Map<string, Set<() => void>>();
   let sweptMs = 0;
 
   function note(siteId: SiteId, notice: RevocationNotice): void {
@@ -50,8 +48,6 @@ export function createLiveState(isFresh: () => boolean): LiveStateFeed {
       return;
     }
     ended.set(key, untilMs);
-    for (const listener of listeners.get(key) ?? []) listener();
-    listeners.delete(key);
   }
 
   function sweep(nowMs: number): void {
@@ -73,16 +69,7 @@ export function createLiveState(isFresh: () => boolean): LiveStateFeed {
       generationOf(siteId, userId) > generation,
     isKeyRevoked: (siteId, keyId) =>
       ended.has(subjectKey(siteId, "api_key_revoked", keyId)) || isSiteClosed(siteId),
-    onKeyRevoked(siteId, keyId, listener) {
-      const keys = [
-        subjectKey(siteId, "api_key_revoked", keyId),
-        subjectKey(siteId, "site_closed", siteId),
-      ];
-      for (const key of keys) addTo(listeners, key, listener);
-      return () => {
-        for (const key of keys) removeFrom(listeners, key, listener);
-      };
-    },
+    isSiteClosed,
     async load(db) {
       for (const { siteId, notice } of await liveRevocations(db)) note(siteId, notice);
     },
@@ -100,15 +87,4 @@ export function createLiveState(isFresh: () => boolean): LiveStateFeed {
 /** Clients choose some ids, so that another Site, or another kind, may have the same. */
 function subjectKey(siteId: SiteId, kind: RevocationNotice["kind"], subject: string): string {
   return `${siteId}/${kind}/${subject}`;
-}
-
-function addTo<T>(sets: Map<string, Set<T>>, key: string, value: T): void {
-  const set = sets.get(key) ?? new Set();
-  sets.set(key, set.add(value));
-}
-
-function removeFrom<T>(sets: Map<string, Set<T>>, key: string, value: T): void {
-  const set = sets.get(key);
-  set?.delete(value);
-  if (set?.size === 0) sets.delete(key);
 }

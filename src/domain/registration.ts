@@ -129,7 +129,7 @@ async function createUser(
   const user = newUser({
     id: registration.id ?? newId<UserId>(now),
     siteId: site.id,
-    version: await firstVersion(tx),
+    version: await firstVersion(tx, site.id),
     email: registration.email,
     username: await freeUsername(tx, site.id, registration.username),
     displayName: registration.displayName,

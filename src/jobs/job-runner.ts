@@ -1,7 +1,10 @@
-import { type JobHelpers, Logger as QueueLogger, run } from "graphile-worker";
+import { type JobHelpers, parseCronItems, Logger as QueueLogger, run } from "graphile-worker";
 import type { Logger } from "pino";
+import type { Retention } from "../model/retention.ts";
 import type { Database } from "../store/database.ts";
 import { MAIL_TASK, type MailJob } from "../store/mail-jobs.ts";
+import type { Queryable } from "../store/sql.ts";
+import { keepRetention } from "./retention.ts";
 import { isPermanent, type MailDeps, sendMail } from "./send-mail.ts";
 
 /** The background work of this process. */
@@ -12,28 +15,41 @@ export interface JobRunner {
 
 const CONCURRENCY = 2;
 const POLL_MS = 2_000;
+const RETENTION_TASK = "keep_retention";
+/** One at a time over all processes; one that fails is not tried again, since the next is near. */
+const RETENTION_JOB = { queueName: RETENTION_TASK, jobKey: RETENTION_TASK, maxAttempts: 1 };
+const RETENTION_TIMES = "*/5 * * * *";
 
 /**
  * Starts to work on the queue. Any number of processes may: each job runs on one of them, and is
  * tried again with growing delays until it succeeds or has failed 25 times.
  */
 export async function startJobs(options: {
-  readonly pool: Database["directPool"];
+  readonly db: Pick<Database, "acrossSites" | "directPool">;
   readonly mail: MailDeps;
+  readonly retention: Retention;
   readonly log: Logger;
 }): Promise<JobRunner> {
-  const { pool, mail, log } = options;
+  const { db, mail, retention, log } = options;
+  const across: Queryable = { query: (statement) => db.acrossSites(statement) };
   const runner = await run({
-    pgPool: pool,
+    pgPool: db.directPool,
     concurrency: CONCURRENCY,
     pollInterval: POLL_MS,
     noHandleSignals: true,
     logger: toQueueLogger(log),
     taskList: {
       [MAIL_TASK]: (payload, helpers) => runMail(mail, payload as MailJob, helpers, log),
+      [RETENTION_TASK]: async (_payload, { abortSignal }) => {
+        await keepRetention(across, retention, log, abortSignal);
+      },
     },
+    parsedCronItems: parseCronItems([
+      { task: RETENTION_TASK, match: RETENTION_TIMES, options: RETENTION_JOB },
+    ]),
   });
   runner.promise.catch((error: unknown) => log.error({ err: error }, "job queue has stopped"));
+  await runner.addJob(RETENTION_TASK, {}, RETENTION_JOB); // At the start, too.
   return { stop: () => runner.stop() };
 }
 

@@ -16,7 +16,13 @@ export type UserChangeKind =
 
 /** What a transaction puts into the log besides changes of Users. */
 export type Notice =
-  | { readonly kind: "session_ended"; readonly subjectId: SessionId; readonly expireTime: Date }
+  | {
+      readonly kind: "session_ended";
+      readonly subjectId: SessionId;
+      /** Whose Session it was; absent in what an earlier version of Signet has written. */
+      readonly userId: UserId | undefined;
+      readonly expireTime: Date;
+    }
   | {
       readonly kind: "generation_raised";
       readonly subjectId: UserId;
@@ -50,6 +56,13 @@ export function isRevocation(notice: Notice): notice is RevocationNotice {
   return notice.kind !== "site_changed" && notice.kind !== "signing_keys_changed";
 }
 
+/** What a Site held at one position, tombstones left out. */
+export interface SiteSums {
+  readonly users: number;
+  /** The digests of all of them, combined by exclusive or: 64 bits without a sign; 0 for none. */
+  readonly xor: bigint;
+}
+
 /** A committed change of a User, as the log holds it. */
 export interface UserChange {
   /** The number within the Site, without gaps. */
@@ -65,6 +78,8 @@ export interface UserChange {
   /** Whether it came with many others, as in an import. */
   readonly bulk: boolean;
   readonly commitTime: Date;
+  /** The Site after this change; absent in rows that an earlier version of Signet numbered. */
+  readonly sums: SiteSums | undefined;
 }
 
 /** Where a Site's log stands. */
@@ -73,8 +88,8 @@ export interface SiteHead {
   readonly epoch: number;
   /** The position of the last change; 0: none yet. */
   readonly position: number;
-  /** How many Users the Site has at that position, tombstones left out. */
-  readonly users: number;
+  /** The Site at that position. */
+  readonly sums: SiteSums;
   /** The position of the oldest change that is kept; `position + 1` if none is. */
   readonly oldestPosition: number;
 }

@@ -15,7 +15,14 @@ export type SigningKeyId = Id<"SigningKey">;
 export type MirrorId = Id<"Mirror">;
 
 /** Any branded id; the type parameter of {@link newId} and {@link parseId}. */
-export type AnyId = SiteId | UserId | SessionId | EmailChangeId | ApiKeyId | SigningKeyId | MirrorId;
+export type AnyId =
+  | SiteId
+  | UserId
+  | SessionId
+  | EmailChangeId
+  | ApiKeyId
+  | SigningKeyId
+  | MirrorId;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 

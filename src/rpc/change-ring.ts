@@ -1,6 +1,6 @@
 import type { ReaderStep } from "../domain/change-reader.ts";
 import type { UserChange } from "../model/change.ts";
-import type { SiteId } from "../model/id.ts";
+import type { SiteId, UserId } from "../model/id.ts";
 
 /** The newest changes of all Sites, in memory, for the streams of this process. */
 export interface ChangeRing {
@@ -13,11 +13,6 @@ export interface ChangeRing {
   after(siteId: SiteId, position: number, limit: number): readonly UserChange[] | undefined;
   /** Returns the position of the newest change that was seen; 0: none since the start. */
   head(siteId: SiteId): number;
-  /**
-   * Returns what `make` once made for a class of subscribers at a position; forgotten with the
-   * next change of the Site. This is how one frame serves every stream.
-   */
-  shared<T extends object>(siteId: SiteId, name: string, make: () => T): T;
   /** Calls `listener` after each change of the Site; returns how to stop. */
   onChange(siteId: SiteId, listener: () => void): () => void;
 }
@@ -28,11 +23,10 @@ const ENTRY_BYTES = 512; // What an entry weighs besides its body.
 const COMPACT_AT = 1_024;
 
 interface SiteRing {
-  readonly changes: UserChange[];
-  /** Changes before this index have left the ring. */
+  readonly changes: (UserChange | undefined)[];
+  /** Changes before this index have left the ring; nothing is left there. */
   start: number;
   head: number;
-  readonly shared: Map<string, object>;
   readonly listeners: Set<() => void>;
 }
 
@@ -52,13 +46,7 @@ export function createChangeRing(bytesMax: number = BYTES_MAX): ChangeRing {
   function ringOf(siteId: SiteId): SiteRing {
     const known = rings.get(siteId);
     if (known) return known;
-    const ring = {
-      changes: [],
-      start: 0,
-      head: 0,
-      shared: new Map(),
-      listeners: new Set<() => void>(),
-    };
+    const ring = { changes: [], start: 0, head: 0, listeners: new Set<() => void>() };
     rings.set(siteId, ring);
     return ring;
   }
@@ -76,10 +64,7 @@ export function createChangeRing(bytesMax: number = BYTES_MAX): ChangeRing {
   }
 
   function clear(): void {
-    for (const ring of rings.values()) {
-      ring.changes.length = ring.start = ring.head = 0;
-      ring.shared.clear();
-    }
+    for (const ring of rings.values()) ring.changes.length = ring.start = ring.head = 0;
     arrivals = [];
     left = bytes = 0;
   }
@@ -87,6 +72,7 @@ export function createChangeRing(bytesMax: number = BYTES_MAX): ChangeRing {
   return {
     apply({ rows, epochChanged }) {
       const changed = new Set<SiteRing>(epochChanged ? rings.values() : []);
+      const deleted = new Map<SiteRing, Set<UserId>>();
       if (epochChanged) clear();
       const nowMs = performance.now();
       for (const row of rows) {
@@ -98,12 +84,13 @@ export function createChangeRing(bytesMax: number = BYTES_MAX): ChangeRing {
         arrivals.push({ ring, bytes: size, arriveMs: nowMs });
         bytes += size;
         changed.add(ring);
+        if (row.kind === "user_deleted") {
+          deleted.set(ring, (deleted.get(ring) ?? new Set()).add(row.userId));
+        }
       }
+      for (const [ring, userIds] of deleted) erase(ring, userIds);
       evict(nowMs);
-      for (const ring of changed) {
-        ring.shared.clear();
-        for (const listener of [...ring.listeners]) listener();
-      }
+      for (const ring of changed) for (const listener of [...ring.listeners]) listener();
     },
 
     after(siteId, position, limit) {
@@ -112,18 +99,10 @@ export function createChangeRing(bytesMax: number = BYTES_MAX): ChangeRing {
       const first = ring.changes[ring.start];
       if (!first || first.position > position + 1) return undefined;
       const from = ring.start + (position + 1 - first.position);
-      return ring.changes.slice(from, from + limit);
+      return ring.changes.slice(from, from + limit).filter((change) => change !== undefined);
     },
 
     head: (siteId) => rings.get(siteId)?.head ?? 0,
-
-    shared<T extends object>(siteId: SiteId, name: string, make: () => T): T {
-      const { shared } = ringOf(siteId);
-      const known = shared.get(name) as T | undefined; // Put there by `make` of the same name.
-      const value = known ?? make();
-      if (!known) shared.set(name, value);
-      return value;
-    },
 
     onChange(siteId, listener) {
       const { listeners } = ringOf(siteId);
@@ -133,8 +112,18 @@ export function createChangeRing(bytesMax: number = BYTES_MAX): ChangeRing {
   };
 }
 
+/** Takes what is personal out of the earlier changes of Users that are deleted, as the log does. */
+function erase({ changes, start }: SiteRing, userIds: ReadonlySet<UserId>): void {
+  for (let n = start; n < changes.length; n += 1) {
+    const change = changes[n];
+    if (!change || change.kind === "user_deleted" || !userIds.has(change.userId)) continue;
+    changes[n] = { ...change, body: undefined };
+  }
+}
+
 /** Moves the start on; the array is cut only now and then, since each cut moves the rest. */
 function dropOldest(ring: SiteRing): void {
+  ring.changes[ring.start] = undefined;
   ring.start += 1;
   if (ring.start < COMPACT_AT && ring.start < ring.changes.length) return;
   ring.changes.splice(0, ring.start);

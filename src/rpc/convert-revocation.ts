@@ -18,7 +18,7 @@ function toSubject(notice: RevocationNotice): NonNullable<RevocationMessage["sub
   const { subjectId } = notice;
   switch (notice.kind) {
     case "session_ended":
-      return { case: "sessionEnded", value: { sessionId: subjectId } };
+      return { case: "sessionEnded", value: { sessionId: subjectId, userId: notice.userId ?? "" } };
     case "generation_raised": {
       const generation = BigInt(notice.generation);
       return { case: "generationRaised", value: { userId: subjectId, generation } };

@@ -3,6 +3,7 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import {
   type User as UserMessage,
   UserOriginKind,
+  UserOriginSchema,
   type UserRef as UserRefMessage,
   UserSchema,
   UserState,
@@ -25,9 +26,9 @@ const STATE = {
 
 const ORIGIN_KIND = { import: UserOriginKind.IMPORT, peer: UserOriginKind.PEER } as const;
 
-/** Translates a User into its message. */
+/** Translates a User into its message. Snapshots make millions: `create` by fields is slower. */
 export function toUserMessage(user: User): UserMessage {
-  return create(UserSchema, {
+  return Object.assign(create(UserSchema), {
     id: user.id,
     siteId: user.siteId,
     version: BigInt(user.version),
@@ -81,12 +82,12 @@ export function parseExternalId(text: string, field: string): string {
 }
 
 function toOriginMessage(origin: UserOrigin) {
-  return {
+  return create(UserOriginSchema, {
     kind: ORIGIN_KIND[origin.kind],
     source: origin.source,
     sourceUserId: origin.sourceUserId,
     arriveTime: timestampFromDate(origin.arriveTime),
-  };
+  });
 }
 
 /** The message owns its parts; the model's are read-only. */

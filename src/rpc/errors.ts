@@ -68,7 +68,7 @@ export function failureToConnectError(failure: Failure): ConnectError {
  * an incident id and becomes a bare INTERNAL, so that no detail of the database or the stack
  * leaves the process.
  */
-function toConnectError(error: unknown, log: Logger): ConnectError {
+export function toConnectError(error: unknown, log: Logger): ConnectError {
   if (error instanceof ConnectError) return error;
   if (error instanceof Failure) return failureToConnectError(error);
   if (error instanceof Error && error.name === "AbortError") {

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { ErrorDetailSchema, ErrorReason } from "../../gen/signet/v1/error_pb.ts";
@@ -17,23 +18,12 @@ const REQUEST_ID = /^[\w-]{1,64}$/;
  */
 export function logCalls(log: Logger): Interceptor {
   return (next) => async (request) => {
-    const beginMs = performance.now();
-    const requestId = requestIdOf(request.header.get("x-request-id"));
-    const end = (error: unknown): void => {
-      const { code, reason } = outcomeOf(error);
-      log.info(
-        {
-          rpc: `${request.service.typeName}/${request.method.name}`,
-          requestId,
-          code,
-          reason,
-          ms: Math.round((performance.now() - beginMs) * 10) / 10,
-          clientIp: clientAddressOf(request.contextValues),
-          ...callerFields(callerOf(request.contextValues)),
-        },
-        "call",
-      );
-    };
+    const { requestId, write } = beginCallLine(log, {
+      method: request.method,
+      requestId: request.header.get("x-request-id"),
+      clientAddress: clientAddressOf(request.contextValues),
+    });
+    const end = (error: unknown): void => write(callerOf(request.contextValues), error);
     try {
       const response = await next(request);
       response.header.set("x-request-id", requestId);
@@ -44,6 +34,38 @@ export function logCalls(log: Logger): Interceptor {
       end(error);
       throw error;
     }
+  };
+}
+
+/** What the line of a call says from its beginning on. */
+export interface BegunCall {
+  readonly method: DescMethod;
+  /** As the caller gave it. */
+  readonly requestId: string | null;
+  readonly clientAddress: string;
+}
+
+/** Begins the line of a call; `write` is for its end, with the error that ended it, if any. */
+export function beginCallLine(log: Logger, { method, requestId: given, clientAddress }: BegunCall) {
+  const beginMs = performance.now();
+  const requestId = requestIdOf(given);
+  return {
+    requestId,
+    write(caller: Caller, error: unknown): void {
+      const { code, reason } = outcomeOf(error);
+      log.info(
+        {
+          rpc: `${method.parent.typeName}/${method.name}`,
+          requestId,
+          code,
+          reason,
+          ms: Math.round((performance.now() - beginMs) * 10) / 10,
+          clientIp: clientAddress,
+          ...callerFields(caller),
+        },
+        "call",
+      );
+    },
   };
 }
 

@@ -1,63 +1,61 @@
-import { GoodbyeReason } from "../../gen/signet/v1/change_pb.ts";
-import type { LiveState } from "../domain/live-state.ts";
 import type { Caller } from "../model/caller.ts";
-import { Failure } from "../model/failure.ts";
+import type { SiteId } from "../model/id.ts";
+import { CLIENT_LEFT, type StreamEnding, type StreamEnds } from "./stream-ends.ts";
 
-/** Why and when a stream ends, besides by the client's leaving. */
+/** Why and when a call that waits for something ends before it comes. */
 export interface StreamEnd {
-  readonly reason: "max_age" | "key_ended" | undefined;
-  /** After how long, at most, the stream ends by itself. */
+  /** Absent as long as it goes on. */
+  readonly ending: StreamEnding | undefined;
+  /** After how long, at most, it ends by itself. */
   readonly ageSecondsMax: number;
-  /** Waits at most `ms` for `subscribe` to wake it, the stream's end or the client's leaving. */
+  /** Waits at most `ms` for `subscribe` to wake it, or for the end. */
   wait(ms: number, subscribe: (wake: () => void) => () => void): Promise<void>;
-  /** @throws {Failure} `credential_invalid` if the caller's key has ended. */
+  /** @throws what the call has to fail with, if it has ended so. */
   throwIfRefused(): void;
   release(): void;
 }
 
-const TIMER_MS_MAX = 2 ** 31 - 1;
-const AGE_SECONDS = 30 * 60;
-const AGE_SPREAD = 0.2; // So that streams that began together do not end together.
-
-const GOODBYE = {
-  max_age: GoodbyeReason.MAX_AGE,
-  key_ended: GoodbyeReason.REAUTHENTICATE,
-} as const;
-
-/** Makes the last frame of a stream; those that end together come back at different times. */
-export function goodbye(reason: NonNullable<StreamEnd["reason"]>, returnDelayMsMax: number) {
-  const retryDelayMs = BigInt(Math.round(returnDelayMsMax * Math.random()));
-  const value = { reason: GOODBYE[reason], cursor: "", retryDelayMs };
-  return { frame: { case: "goodbye", value } } as const;
-}
-
-/** Watches over a stream: its age, and the key that opened it. */
+/** Watches over a call that waits: its age, its key, its Site, its client and the process. */
 export function createStreamEnd(
-  live: LiveState,
-  { caller, signal }: { readonly caller: Caller; readonly signal: AbortSignal },
-  ageMsMax: number = streamAgeMs(),
+  ends: StreamEnds,
+  {
+    siteId,
+    caller,
+    signal,
+    epoch,
+  }: {
+    readonly siteId: SiteId;
+    readonly caller: Caller;
+    readonly signal: AbortSignal;
+    readonly epoch?: number;
+  },
+  ageMsMax: number = ends.ageMs(),
 ): StreamEnd {
-  let reason: StreamEnd["reason"];
+  let ending: StreamEnding | undefined;
   let wakeUp = (): void => undefined;
-  const end = (why: NonNullable<StreamEnd["reason"]>) => {
-    reason ??= why;
-    wakeUp();
-  };
-  const ageTimer = setTimeout(end, ageMsMax, "max_age");
-  const stopKeyWatch = watchKey(live, caller, () => end("key_ended"));
-  const release = (): void => {
-    clearTimeout(ageTimer);
-    stopKeyWatch();
-    signal.removeEventListener("abort", release);
+  const end = (why: StreamEnding): void => {
+    ending ??= why;
     wakeUp();
   };
   // A generator that is blocked never gets to its `finally`; the signal does come.
-  signal.addEventListener("abort", release, { once: true });
+  const leave = (): void => {
+    end(CLIENT_LEFT);
+    release();
+  };
+  const ageEndMs = performance.now() + ageMsMax;
+  const forget = ends.watch({ siteId, caller, ageEndMs, end, ...(epoch && { epoch }) });
+  const release = (): void => {
+    forget();
+    signal.removeEventListener("abort", leave);
+    wakeUp();
+  };
+  signal.addEventListener("abort", leave, { once: true });
+  if (signal.aborted) leave();
 
   return {
     ageSecondsMax: Math.round(ageMsMax / 1_000),
-    get reason() {
-      return reason;
+    get ending() {
+      return ending;
     },
     wait(ms, subscribe) {
       return new Promise((resolve) => {
@@ -69,31 +67,12 @@ export function createStreamEnd(
           unsubscribe();
           resolve();
         };
-        if (signal.aborted || reason !== undefined) wakeUp();
+        if (ending) wakeUp();
       });
     },
     throwIfRefused() {
-      if (reason === "key_ended") throw new Failure("credential_invalid");
+      if (ending?.error !== undefined) throw ending.error;
     },
     release,
-  };
-}
-
-function streamAgeMs(): number {
-  return AGE_SECONDS * 1_000 * (1 - AGE_SPREAD + 2 * AGE_SPREAD * Math.random());
-}
-
-/** Calls `onEnd` when the caller's key expires or is revoked; returns how to stop. */
-function watchKey(live: LiveState, caller: Caller, onEnd: () => void): () => void {
-  if (caller.kind !== "site_key") return () => undefined;
-  const { siteId, keyId, expireTime } = caller;
-  const untilMs = expireTime ? expireTime.getTime() - Date.now() : Number.POSITIVE_INFINITY;
-  const timer = untilMs <= TIMER_MS_MAX ? setTimeout(onEnd, untilMs) : undefined;
-  const stop = live.onKeyRevoked(siteId, keyId, onEnd);
-  // It may have happened since the caller was let in, and is not told a second time.
-  if (live.isKeyRevoked(siteId, keyId)) onEnd();
-  return () => {
-    clearTimeout(timer);
-    stop();
   };
 }

@@ -1,73 +1,56 @@
 import type { ContextValues, ServiceImpl } from "@connectrpc/connect";
-import { type SyncService, WatchStart } from "../../gen/signet/v1/sync_service_pb.ts";
+import type { SyncService } from "../../gen/signet/v1/sync_service_pb.ts";
 import { siteOf } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
 import type { RevocationLog } from "../domain/revocation-log.ts";
-import type { Caller } from "../model/caller.ts";
 import { invalidField } from "../model/failure.ts";
 import { LIMITS } from "../model/limits.ts";
-import { parseText } from "../model/text.ts";
 import { callerOf } from "./authorize.ts";
-import type { ChangeRing } from "./change-ring.ts";
 import { clientAddressOf } from "./client-address.ts";
-import { createStreamSlots } from "./stream-slots.ts";
+import { digestCalls } from "./digest-calls.ts";
+import { listChanges } from "./list-changes.ts";
+import { queueMessages } from "./message-queue.ts";
+import { mirrorCalls } from "./mirror-calls.ts";
+import { parseWait } from "./poll-wait.ts";
+import type { WatchDeps } from "./watch-deps.ts";
+import { subscriberName } from "./watch-open.ts";
 import { pollRevocations, type RevocationWatch, watchRevocations } from "./watch-revocations.ts";
-import { parseWatchScope } from "./watch-scope.ts";
-import { watchUsers } from "./watch-users.ts";
-
-const HEARTBEAT_SECONDS_MAX = 15;
+import { serveUserStream } from "./watch-users.ts";
 
 /** What the streams of a process are fed from. */
 export interface SyncSources {
-  readonly ring: ChangeRing;
-  readonly epoch: () => number;
+  /** What the streams of Users share. */
+  readonly users: WatchDeps;
   readonly revocations: RevocationLog;
 }
 
 /** Implements `signet.v1.SyncService`. */
 export function syncService(
   deps: Deps,
-  { ring, epoch, revocations }: SyncSources,
+  { users, revocations: log }: SyncSources,
 ): Partial<ServiceImpl<typeof SyncService>> {
-  const streams = createStreamSlots({
-    eachMax: LIMITS.streamsPerClientMax,
-    totalMax: LIMITS.streamsMax,
-    refusal: "too_many_streams",
-    retryDelayMs: 5_000,
-  });
-  const snapshots = createStreamSlots({
-    eachMax: LIMITS.snapshotsPerClientMax,
-    totalMax: LIMITS.snapshotsMax,
-    refusal: "catch_up_busy",
-    retryDelayMs: 1_000,
-  });
-  const shared = { deps, ring, epoch, snapshots };
+  const { streams, ends } = users;
+  const sources = { deps, log, ends };
 
   return {
+    ...mirrorCalls(deps),
+    ...digestCalls(deps),
+
     async *watchUsers(request, { values, signal }) {
-      const caller = callerOf(values);
-      const siteId = siteOf(caller, request.siteId);
-      const scope = parseWatchScope(request.filter, caller);
-      const heartbeatSeconds = parseHeartbeat(request.heartbeatSeconds);
-      const clientId = parseText(request.clientId, "client_id", { max: LIMITS.clientIdLengthMax });
-      await deps.sites.get(siteId);
-      const clientName = [callerName(caller), clientId || clientAddressOf(values)].join("/");
-      const release = streams.take(clientName);
-      signal.addEventListener("abort", release, { once: true });
+      const call = { caller: callerOf(values), clientAddress: clientAddressOf(values) };
+      const letGo = ends.hold(); // What is queued has not been sent yet.
       try {
-        yield* watchUsers(shared, {
-          caller,
-          siteId,
-          scope,
-          cursor: request.cursor,
-          snapshot: request.start !== WatchStart.HEAD,
-          clientName,
-          heartbeatSeconds,
-          signal,
-        });
+        yield* queueMessages(signal, (sink, leaving) =>
+          serveUserStream(users, request, { ...call, signal: leaving }, sink),
+        );
       } finally {
-        release();
+        letGo();
       }
+    },
+
+    async listChanges(request, { values, signal }) {
+      const call = { caller: callerOf(values), clientAddress: clientAddressOf(values), signal };
+      return await listChanges(users, request, call);
     },
 
     async *watchRevocations(request, { values, signal }) {
@@ -75,7 +58,7 @@ export function syncService(
       const release = streams.take(name);
       signal.addEventListener("abort", release, { once: true });
       try {
-        yield* watchRevocations(deps, revocations, watch);
+        yield* watchRevocations(sources, watch);
       } finally {
         release();
       }
@@ -87,7 +70,7 @@ export function syncService(
       const { watch, name } = await revocationWatch(deps, request, values, signal);
       const release = waitMs > 0 ? streams.take(name) : undefined;
       try {
-        return await pollRevocations(deps, revocations, watch, { limit, waitMs });
+        return await pollRevocations(sources, watch, { limit, waitMs });
       } finally {
         release?.();
       }
@@ -110,29 +93,13 @@ async function revocationWatch(
 ): Promise<{ readonly watch: RevocationWatch; readonly name: string }> {
   const caller = callerOf(values);
   const siteId = siteOf(caller, request.siteId);
-  const clientId = parseText(request.clientId, "client_id", { max: LIMITS.clientIdLengthMax });
+  const name = subscriberName(caller, request.clientId, clientAddressOf(values));
   await deps.sites.get(siteId);
-  const name = ["revocations", callerName(caller), clientId || clientAddressOf(values)].join("/");
-  return { watch: { caller, siteId, cursor: request.cursor, signal }, name };
+  return { watch: { caller, siteId, cursor: request.cursor, signal }, name: `revocations/${name}` };
 }
 
 function parsePageSize(pageSize: number): number {
   if (pageSize === 0) return LIMITS.revocationPageSizeMax;
   if (pageSize >= 1 && pageSize <= LIMITS.revocationPageSizeMax) return pageSize;
   throw invalidField("page_size", `must be from 1 to ${LIMITS.revocationPageSizeMax}`);
-}
-
-function parseWait(seconds: number): number {
-  if (seconds >= 0 && seconds <= LIMITS.pollSecondsMax) return seconds;
-  throw invalidField("wait_seconds", `must be from 0 to ${LIMITS.pollSecondsMax}`);
-}
-
-function parseHeartbeat(seconds: number): number {
-  if (seconds === 0) return HEARTBEAT_SECONDS_MAX;
-  if (seconds >= 1 && seconds <= HEARTBEAT_SECONDS_MAX) return seconds;
-  throw invalidField("heartbeat_seconds", `must be from 1 to ${HEARTBEAT_SECONDS_MAX}`);
-}
-
-function callerName(caller: Caller): string {
-  return caller.kind === "site_key" ? `${caller.siteId}/${caller.keyId}` : caller.kind;
 }

@@ -1,42 +1,74 @@
 import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import type { WatchUsersResponseSchema } from "../../gen/signet/v1/sync_service_pb.ts";
+import type {
+  ChangeBatchSchema,
+  CheckpointSchema,
+  GoodbyeReason,
+  HelloSchema,
+  SnapshotEndSchema,
+  SnapshotPageSchema,
+} from "../../gen/signet/v1/change_pb.ts";
+import { WatchUsersResponseSchema } from "../../gen/signet/v1/sync_service_pb.ts";
 import { type User as UserMessage, UserSchema, UserState } from "../../gen/signet/v1/user_pb.ts";
-import type { UserChange } from "../model/change.ts";
+import type { SiteHead, SiteSums, UserChange } from "../model/change.ts";
 import type { User } from "../model/user.ts";
 import { toUserMessage } from "./convert-user.ts";
+import { type SharedFrame, sharedFrame } from "./frame-sink.ts";
+import type { StreamEnding } from "./stream-ends.ts";
 import { projectUser } from "./user-fields.ts";
 import { KIND, passes, type WatchScope } from "./watch-scope.ts";
 
-/** A message of the stream, as the handler gives it to Connect. */
-export type Frame = MessageInitShape<typeof WatchUsersResponseSchema>;
+type FrameInit = NonNullable<MessageInitShape<typeof WatchUsersResponseSchema>["frame"]>;
 
-/** Makes a page of a snapshot. */
-export function snapshotPageFrame(
-  users: readonly User[],
-  scope: WatchScope,
-  cursor: string,
-): Frame {
-  const wanted = users.filter((user) => !scope.userIds || scope.userIds.has(user.id));
-  const messages = wanted.map((user) => projectUser(toUserMessage(user), scope.projection));
-  return { frame: { case: "snapshotPage", value: { users: messages, cursor } } };
+/** Makes a message of the stream of what one of the functions below returns. */
+export function toFrame(frame: FrameInit): SharedFrame {
+  return sharedFrame(create(WatchUsersResponseSchema, { frame }));
 }
 
-/** Makes a batch of changes; undefined if none of them passes the filter. */
-export function changeBatchFrame(
-  changes: readonly UserChange[],
-  scope: WatchScope,
-  { previousPosition, position, cursor }: BatchPlace,
-): Frame | undefined {
-  const passing = changes.filter((change) => passes(scope, change));
-  if (passing.length === 0) return undefined;
-  const value = {
-    changes: passing.map((change) => toChangeMessage(change, scope)),
-    previousPosition: BigInt(previousPosition),
-    position: BigInt(position),
-    cursor,
+/** What the first frame says, besides where the log stands. */
+export interface HelloFields {
+  readonly cursor: string;
+  readonly snapshot: boolean;
+  readonly heartbeatSeconds: number;
+  readonly ageSecondsMax: number;
+  readonly serverTime: Date;
+}
+
+/** Makes the first frame of a stream or an answer. */
+export function toHello(
+  siteId: string,
+  { projection }: WatchScope,
+  head: SiteHead,
+  { serverTime, ...fields }: HelloFields,
+): MessageInitShape<typeof HelloSchema> {
+  return {
+    siteId,
+    epoch: head.epoch,
+    head: BigInt(head.position),
+    oldestPosition: BigInt(head.oldestPosition),
+    userCount: BigInt(head.sums.users),
+    userFields: [...projection],
+    serverTime: timestampFromDate(serverTime),
+    ...fields,
   };
-  return { frame: { case: "changeBatch", value } };
+}
+
+/** Makes a page of a snapshot. */
+export function toSnapshotPage(
+  users: readonly User[],
+  { projection }: WatchScope,
+  cursor: string,
+): MessageInitShape<typeof SnapshotPageSchema> {
+  return { users: users.map((user) => projectUser(toUserMessage(user), projection)), cursor };
+}
+
+/** Makes the end of a snapshot. */
+export function toSnapshotEnd(
+  position: number,
+  tailPosition: number,
+  cursor: string,
+): MessageInitShape<typeof SnapshotEndSchema> {
+  return { position: BigInt(position), tailPosition: BigInt(tailPosition), cursor };
 }
 
 /** What a batch covers. */
@@ -46,12 +78,61 @@ export interface BatchPlace {
   readonly cursor: string;
 }
 
-function toChangeMessage(change: UserChange, scope: WatchScope) {
+/** Makes a batch of the changes that pass the filter; there may be none. */
+export function toChangeBatch(
+  changes: readonly UserChange[],
+  scope: WatchScope,
+  { previousPosition, position, cursor }: BatchPlace,
+): MessageInitShape<typeof ChangeBatchSchema> {
+  return {
+    changes: changes
+      .filter((change) => passes(scope, change))
+      .map((change) => toChangeMessage(change, scope)),
+    previousPosition: BigInt(previousPosition),
+    position: BigInt(position),
+    cursor,
+  };
+}
+
+/** Makes a checkpoint. */
+export function toCheckpoint({
+  position,
+  cursor,
+  head,
+  sums,
+  serverTime,
+}: {
+  readonly position: number;
+  readonly cursor: string;
+  readonly head: number;
+  readonly sums: SiteSums | undefined;
+  readonly serverTime: Date;
+}): MessageInitShape<typeof CheckpointSchema> {
+  return {
+    position: BigInt(position),
+    cursor,
+    head: BigInt(Math.max(head, position)),
+    ...(sums && { sums: { count: BigInt(sums.users), xor: sums.xor } }),
+    serverTime: timestampFromDate(serverTime),
+  };
+}
+
+/** Makes the last frame. */
+export function goodbyeFrame(
+  reason: GoodbyeReason,
+  { retryDelayMs = 0 }: StreamEnding,
+  cursor: string,
+): SharedFrame {
+  const value = { reason, cursor, retryDelayMs: BigInt(retryDelayMs) };
+  return toFrame({ case: "goodbye", value });
+}
+
+function toChangeMessage(change: UserChange, { projection }: WatchScope) {
   return {
     position: BigInt(change.position),
     kind: KIND[change.kind],
     furtherKinds: change.furtherKinds.map((kind) => KIND[kind]),
-    user: projectUser(toStateMessage(change), scope.projection),
+    user: projectUser(toStateMessage(change), projection),
     commitTime: timestampFromDate(change.commitTime),
     bulk: change.bulk,
   };

@@ -1,5 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { GoodbyeReason } from "../../gen/signet/v1/change_pb.ts";
 import type {
   ListRevocationsResponseSchema,
   WatchRevocationsResponseSchema,
@@ -20,7 +21,8 @@ import {
 import type { Caller } from "../model/caller.ts";
 import type { SiteId } from "../model/id.ts";
 import { toRevocationMessage } from "./convert-revocation.ts";
-import { createStreamEnd, goodbye, type StreamEnd } from "./stream-end.ts";
+import { createStreamEnd, type StreamEnd } from "./stream-end.ts";
+import type { StreamEnding, StreamEnds } from "./stream-ends.ts";
 
 /** Who asks for revocations, and from where on. */
 export interface RevocationWatch {
@@ -40,21 +42,27 @@ const HEARTBEAT_MS = 1_000;
 /** How soon to look again whether the log is read up to now. */
 const STALE_POLL_MS = 100;
 /** Short, since nothing is heard meanwhile; ends by age are spread in time as it is. */
-const RETURN_DELAY_MS = 200;
+const RETURN_DELAY_MS_MAX = 200;
+
+/** What the calls about revocations are fed from. */
+export interface RevocationSources {
+  readonly deps: Deps;
+  readonly log: RevocationLog;
+  readonly ends: StreamEnds;
+}
 
 /** Streams the revocations of a Site; `sync_service.proto` says how. */
 export async function* watchRevocations(
-  deps: Deps,
-  log: RevocationLog,
+  { deps, log, ends }: RevocationSources,
   watch: RevocationWatch,
 ): AsyncGenerator<Frame> {
   const place = startPlace(deps, watch);
-  const end = createStreamEnd(deps.live, watch);
+  const end = createStreamEnd(ends, watch);
   try {
     yield helloFrame(deps, watch.siteId, end.ageSecondsMax);
     yield* follow(deps, log, watch, place, end);
-    if (end.reason === undefined) return; // The client has left.
-    yield goodbye(end.reason, RETURN_DELAY_MS);
+    const { ending = {} } = end;
+    if (ending.goodbye !== undefined) yield goodbyeFrame(ending.goodbye, ending);
     end.throwIfRefused();
   } finally {
     end.release();
@@ -63,14 +71,13 @@ export async function* watchRevocations(
 
 /** Answers with one page of revocations, and waits at most `waitMs` where there is none. */
 export async function pollRevocations(
-  deps: Deps,
-  log: RevocationLog,
+  { deps, log, ends }: RevocationSources,
   watch: RevocationWatch,
   { limit, waitMs }: { readonly limit: number; readonly waitMs: number },
 ): Promise<MessageInitShape<typeof ListRevocationsResponseSchema>> {
-  const { siteId, signal } = watch;
+  const { siteId } = watch;
   let place = startPlace(deps, watch);
-  const end = createStreamEnd(deps.live, watch, waitMs);
+  const end = createStreamEnd(ends, watch, waitMs);
   try {
     for (;;) {
       const from = reachablePlace(log, place);
@@ -79,10 +86,10 @@ export async function pollRevocations(
           ? await pageOfRevocations(deps, log, siteId, from, limit)
           : revocationsAfter(deps, log, siteId, from, limit);
       const isAnswer = page.revocations.length > 0 || page.more || from.phase === "set";
-      if (isAnswer || waitMs === 0 || signal.aborted || end.reason) return toAnswer(page);
+      if (!isAnswer) end.throwIfRefused();
+      if (isAnswer || waitMs === 0 || end.ending) return toAnswer(page);
       ({ place } = page);
       await end.wait(waitMs, (wake) => log.onChange(siteId, wake));
-      end.throwIfRefused();
     }
   } finally {
     end.release();
@@ -112,7 +119,7 @@ async function* follow(
 ): AsyncGenerator<Frame> {
   let place = start;
   let heartbeatMs = 0;
-  while (!signal.aborted && end.reason === undefined) {
+  while (!signal.aborted && !endsAtOnce(end)) {
     const from = reachablePlace(log, place);
     // Nothing may come between a look into the log and the wait for more: no await here.
     const page =
@@ -121,6 +128,7 @@ async function* follow(
         : revocationsAfter(deps, log, siteId, from, BATCH_MAX);
     ({ place } = page);
     if (page.revocations.length > 0) yield batchFrame(deps, siteId, page);
+    if (end.ending) return;
     const nowMs = performance.now();
     if (page.asOf && nowMs >= heartbeatMs) {
       yield heartbeatFrame(deps, siteId, place, page.asOf);
@@ -130,6 +138,20 @@ async function* follow(
       await end.wait(waitMs, (wake) => log.onChange(siteId, wake));
     }
   }
+}
+
+/** The closing of the Site is told as a revocation before the stream ends with it. */
+function endsAtOnce({ ending }: StreamEnd): boolean {
+  return ending !== undefined && ending.goodbye !== GoodbyeReason.SITE_DELETED;
+}
+
+function goodbyeFrame(reason: GoodbyeReason, { retryDelayMs = 0 }: StreamEnding): Frame {
+  const delayMs =
+    reason === GoodbyeReason.DRAINING
+      ? retryDelayMs
+      : Math.round(RETURN_DELAY_MS_MAX * Math.random());
+  const value = { reason, cursor: "", retryDelayMs: BigInt(delayMs) };
+  return { frame: { case: "goodbye", value } };
 }
 
 function helloFrame(deps: Deps, siteId: SiteId, ageSecondsMax: number): Frame {

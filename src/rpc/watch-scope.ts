@@ -51,6 +51,11 @@ export function parseWatchScope(filter: ChangeFilter | undefined, caller: Caller
   };
 }
 
+/** Tells whether a scope leaves Changes out, so that sums would mean nothing to its streams. */
+export function isFiltered({ kinds, userIds }: WatchScope): boolean {
+  return kinds !== undefined || userIds !== undefined;
+}
+
 /** Tells whether a change passes the filter of a scope. */
 export function passes({ kinds, userIds }: WatchScope, change: UserChange): boolean {
   if (userIds && !userIds.has(change.userId)) return false;

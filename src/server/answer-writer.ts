@@ -30,17 +30,19 @@ export async function writeAnswer(
   stallMsMax: number,
 ): Promise<void> {
   const chunks = answer.body?.[Symbol.asyncIterator]();
+  // Node's HTTP/2 response says `finish` only once the client, too, has ended its side.
+  const emitter: EventEmitter = response.stream ?? response;
   try {
     let chunk = await chunks?.next();
     if (isGone(response)) throw gone();
     response.writeHead(answer.status, plain(answer.header));
     for (; chunk !== undefined && chunk.done !== true; chunk = await chunks?.next()) {
       if (isGone(response)) throw gone();
-      if (!response.write(chunk.value)) await happens(response, "drain", stallMsMax);
+      if (!response.write(chunk.value)) await happens(emitter, "drain", stallMsMax);
     }
     if (answer.trailer !== undefined) response.addTrailers(plain(answer.trailer));
     if (isGone(response)) throw gone();
-    const finished = happens(response, "finish", stallMsMax);
+    const finished = happens(emitter, "finish", stallMsMax);
     response.end();
     await finished;
   } finally {
@@ -54,10 +56,16 @@ export function isGone(response: NodeResponse): boolean {
   return response.destroyed || response.socket === null || response.socket.destroyed;
 }
 
-/** Waits for `drain` or `finish`; fails if the response closes first or the client stalls. */
-function happens(response: NodeResponse, event: "drain" | "finish", msMax: number): Promise<void> {
-  // Node's HTTP/2 response says `finish` only once the client, too, has ended its side.
-  const emitter: EventEmitter = response.stream ?? response;
+/**
+ * Waits until more may be written, or until all is.
+ *
+ * @throws {Error} if the answer is closed first, or the client reads nothing for `msMax`.
+ */
+export function happens(
+  emitter: EventEmitter,
+  event: "drain" | "finish",
+  msMax: number,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => settle(new Error("the client does not read")), msMax);
     const succeed = (): void => settle();

@@ -30,13 +30,25 @@ export function boundDeadline(
   const isGrpc = headers.get("content-type")?.startsWith("application/grpc") === true;
   const name = isGrpc ? "grpc-timeout" : "connect-timeout-ms";
   const asked = headers.get(name);
+  const bounded = boundTimeout(asked, { isGrpc, kind, bounds });
+  if (bounded !== null && bounded !== asked) headers.set(name, bounded);
+}
+
+/** Bounds the text of a deadline, by the same rules; null: none. */
+export function boundTimeout(
+  asked: string | null,
+  { isGrpc, kind, bounds }: TimeoutRules,
+): string | null {
+  if (asked === null) return kind === "unary" ? format(isGrpc, bounds.callTimeoutMsDefault) : null;
   const longestMs = kind === "unary" ? bounds.callTimeoutMsMax : TIMER_MS_MAX;
-  if (asked === null) {
-    if (kind === "unary") headers.set(name, format(isGrpc, bounds.callTimeoutMsDefault));
-    return;
-  }
   const askedMs = isGrpc ? grpcTimeoutMs(asked) : connectTimeoutMs(asked);
-  if (askedMs !== undefined && askedMs > longestMs) headers.set(name, format(isGrpc, longestMs));
+  return askedMs !== undefined && askedMs > longestMs ? format(isGrpc, longestMs) : asked;
+}
+
+interface TimeoutRules {
+  readonly isGrpc: boolean;
+  readonly kind: DescMethod["methodKind"];
+  readonly bounds: Bounds;
 }
 
 function format(isGrpc: boolean, ms: number): string {

@@ -1,4 +1,4 @@
-import { constants } from "node:http2";
+import { constants, type ServerHttp2Stream } from "node:http2";
 import type { NodeRequest } from "./request-target.ts";
 
 /**
@@ -10,13 +10,21 @@ import type { NodeRequest } from "./request-target.ts";
  */
 export function leaveUnread(request: NodeRequest, lingerMsMax: number): void {
   if (request.complete) return;
-  const isHttp2 = "stream" in request;
-  const source = isHttp2 ? request.stream : request;
-  const timer = setTimeout(() => {
-    if (isHttp2) request.stream.close(constants.NGHTTP2_NO_ERROR);
-    else request.socket.destroy();
-  }, lingerMsMax);
-  source.once("end", () => clearTimeout(timer));
-  source.once("close", () => clearTimeout(timer));
+  if ("stream" in request) {
+    leaveStreamUnread(request.stream, lingerMsMax);
+    return;
+  }
+  const timer = setTimeout(() => request.socket.destroy(), lingerMsMax);
+  request.once("end", () => clearTimeout(timer));
+  request.once("close", () => clearTimeout(timer));
   request.resume();
+}
+
+/** Does the same for a stream of HTTP/2. */
+export function leaveStreamUnread(stream: ServerHttp2Stream, lingerMsMax: number): void {
+  if (stream.readableEnded || stream.closed || stream.destroyed) return;
+  const timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), lingerMsMax);
+  stream.once("end", () => clearTimeout(timer));
+  stream.once("close", () => clearTimeout(timer));
+  stream.resume();
 }

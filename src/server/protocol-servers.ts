@@ -1,15 +1,14 @@
 import type { RequestListener } from "node:http";
-import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { Socket } from "node:net";
 import type { EdgeLimits } from "./edge-limits.ts";
 import { createHttp1Server } from "./http1-server.ts";
-import { createHttp2Server } from "./http2-server.ts";
+import { createHttp2Server, type Http2Handlers } from "./http2-server.ts";
 import type { WireProtocol } from "./protocol-sniffer.ts";
 
 /** What answers the requests of each protocol. */
 export interface NodeHandlers {
   readonly http1: RequestListener;
-  readonly http2: (request: Http2ServerRequest, response: Http2ServerResponse) => void;
+  readonly http2: Http2Handlers;
 }
 
 /** The two versions of HTTP, served on sockets that somebody else has accepted. */

@@ -36,7 +36,17 @@ export async function* readBody(
     patience.end();
     chunks.return?.().catch(() => undefined);
   }
-  if (wasCutOff(request)) throw new ConnectError("the request was cut off", Code.Canceled);
+  if (wasCutOff(request)) throw cutOff();
+}
+
+/** Tells that a request did not arrive within its time. */
+export function tooSlow(): ConnectError {
+  return new ConnectError("the request did not arrive in time", Code.DeadlineExceeded);
+}
+
+/** Tells that a request ended before it was complete. */
+export function cutOff(): ConnectError {
+  return new ConnectError("the request was cut off", Code.Canceled);
 }
 
 /** The request does not know of a reset that came with its headers; its stream does. */
@@ -63,8 +73,4 @@ function createPatience(waitMs: number) {
     renew: () => timer.refresh(),
     end: () => clearTimeout(timer),
   };
-}
-
-function tooSlow(): ConnectError {
-  return new ConnectError("the request did not arrive in time", Code.DeadlineExceeded);
 }

@@ -3,7 +3,7 @@ import type { NodeResponse } from "./answer-writer.ts";
 import type { EdgeLimits } from "./edge-limits.ts";
 import { refusal, send } from "./http-endpoints.ts";
 import type { Log } from "./log.ts";
-import { type NodeRequest, parseTarget } from "./request-target.ts";
+import { headerBytes, type NodeRequest, parseTarget } from "./request-target.ts";
 import type { Exchange, RpcHandler } from "./rpc-handler.ts";
 
 /** What {@link createRequestHandler} needs. */
@@ -31,15 +31,9 @@ export function createRequestHandler(
     await (rpc.has(target.path) ? rpc.handle(exchange) : endpoints(exchange));
   }
 
-  /**
-   * HTTP/1.1 is held to the limit by Node's parser, but an HTTP/2 client only once it has
-   * acknowledged our settings, which a hostile one never does.
-   */
+  /** HTTP/1.1 is held to the limit by Node's parser. */
   function hasLargeHeaders(request: NodeRequest): boolean {
-    if (!("stream" in request)) return false;
-    let bytes = 0;
-    for (const text of request.rawHeaders) bytes += text.length;
-    return bytes > limits.headerBytesMax;
+    return "stream" in request && headerBytes(request.rawHeaders) > limits.headerBytesMax;
   }
 
   return (request, response) => {

@@ -33,6 +33,21 @@ export function parseTarget(request: NodeRequest): RequestTarget | undefined {
   return { url: url.href, path: rest.split(/[?#]/, 1)[0] ?? rest };
 }
 
+/** Tells whether an authority can be that of a URL. */
+export function isAuthority(text: string): boolean {
+  return AUTHORITY.test(text) && URL.canParse(`http://${text}/`);
+}
+
+/**
+ * Adds up names and values. An HTTP/2 client is held to a limit on them only once it has
+ * acknowledged our settings, which a hostile one never does.
+ */
+export function headerBytes(rawHeaders: readonly string[]): number {
+  let bytes = 0;
+  for (const text of rawHeaders) bytes += text.length;
+  return bytes;
+}
+
 function authorityOf(request: NodeRequest): string | undefined {
   if ("stream" in request) return request.authority;
   let hosts = 0;

@@ -1,6 +1,5 @@
 import {
-  Code,
-  ConnectError,
+  type ConnectError,
   type ConnectRouter,
   createConnectRouter,
   createContextKey,
@@ -8,9 +7,10 @@ import {
   type Interceptor,
 } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
-import { Failure } from "../model/failure.ts";
+import type { Failure } from "../model/failure.ts";
 import { clientAddressKey } from "../rpc/client-address.ts";
 import { isGone, type NodeResponse, writeAnswer } from "./answer-writer.ts";
+import { type Admission, admitCall, clientLeft } from "./call-admission.ts";
 import { boundDeadline } from "./call-deadline.ts";
 import type { EdgeLimits } from "./edge-limits.ts";
 import { endWithSignal } from "./end-with-signal.ts";
@@ -76,7 +76,7 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
   async function handle(exchange: Exchange): Promise<void> {
     const handler = handlers.get(exchange.target.path);
     if (handler === undefined) return;
-    const call = openCall(options, handler, exchange);
+    const call = admitCall(options, handler.method.methodKind, exchange.clientAddress);
     const { request, response } = exchange;
     const leave = (): void => call.controller.abort(clientLeft());
     response.once("close", leave);
@@ -97,28 +97,6 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
   }
 
   return { has: (path) => handlers.has(path), handle };
-}
-
-/** A call that was taken on, or refused and only to be answered. */
-interface Admission {
-  readonly controller: AbortController;
-  readonly release: () => void;
-  readonly refused: ConnectError | undefined;
-}
-
-/** Takes a call on, or notes why not. */
-function openCall(
-  { calls, refusal }: RpcHandlerOptions,
-  handler: UniversalHandler,
-  { clientAddress }: Exchange,
-): Admission {
-  try {
-    const call = calls.open(clientAddress, handler.method.methodKind);
-    return { ...call, refused: undefined };
-  } catch (failure) {
-    const refused = refusal(asFailure(failure));
-    return { controller: new AbortController(), release: () => undefined, refused };
-  }
 }
 
 /** Waits for the request and presents it as Connect wants it. */
@@ -151,11 +129,6 @@ async function universalRequest(
   };
 }
 
-function asFailure(error: unknown): Failure {
-  if (error instanceof Failure) return error;
-  throw error;
-}
-
 function toHeaders(request: NodeRequest): Headers {
   const headers = new Headers();
   for (const [name, value] of Object.entries(request.headers)) {
@@ -163,10 +136,6 @@ function toHeaders(request: NodeRequest): Headers {
     for (const one of Array.isArray(value) ? value : [value]) headers.append(name, one);
   }
   return headers;
-}
-
-function clientLeft(): ConnectError {
-  return new ConnectError("the client has left", Code.Canceled);
 }
 
 function destroy(response: NodeResponse): void {

@@ -7,6 +7,12 @@ import type { Failure } from "../model/failure.ts";
 import { createAddressResolver } from "./address.ts";
 import { createDescriptorIndex, type DescriptorIndex } from "./descriptor-index.ts";
 import { EDGE_LIMITS, type EdgeLimits } from "./edge-limits.ts";
+import {
+  createFastCalls,
+  type DirectCalls,
+  type FastCallsOptions,
+  type TakeStream,
+} from "./fast-calls.ts";
 import { healthService } from "./health.ts";
 import { createEndpointHandler } from "./http-endpoints.ts";
 import { type FindJwks, jwksEndpoint } from "./jwks-endpoint.ts";
@@ -39,9 +45,13 @@ export interface ServerOptions {
   readonly routes: (router: ConnectRouter) => void;
   /** The outermost comes first. */
   readonly interceptors: readonly Interceptor[];
+  /** What is served without Connect's adapter where that is possible. */
+  readonly direct?: DirectCalls;
   readonly readiness: Readiness;
   readonly jwks: FindJwks;
   readonly log: Log;
+  /** Lets streams that have a last word say it when the server drains; resolves soon. */
+  readonly endStreams?: () => Promise<void>;
   /** Translates a refusal of the server itself, such as `overloaded`, for the wire. */
   readonly refusal?: (failure: Failure) => ConnectError;
 }
@@ -75,7 +85,8 @@ export function createServer(options: ServerOptions): Server {
   );
   const handle = createRequestHandler({ rpc, endpoints, addresses, limits, log });
   const { host, port, tls } = config;
-  const handlers = { http1: handle, http2: handle };
+  const take = takeStreams(options, { calls, refusal, addresses, limits, log });
+  const handlers = { http1: handle, http2: { take, handle } };
   const listener = createListener({ host, port, tls, handlers, addresses, limits, log });
   let address: AddressInfo | undefined;
 
@@ -88,8 +99,15 @@ export function createServer(options: ServerOptions): Server {
       if (address === undefined) throw new Error("the server does not listen yet");
       return address;
     },
-    drain: createDrain({ readiness, calls, listener, log }),
+    drain: createDrain({ readiness, calls, listener, endStreams: options.endStreams, log }),
   };
+}
+
+function takeStreams(
+  { direct }: ServerOptions,
+  shared: Omit<FastCallsOptions, keyof DirectCalls>,
+): TakeStream {
+  return direct === undefined ? () => false : createFastCalls({ ...shared, ...direct });
 }
 
 /** Adds `grpc.health.v1` and `grpc.reflection`, which describe themselves as well. */

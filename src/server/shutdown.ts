@@ -15,6 +15,8 @@ export interface DrainOptions {
   readonly readiness: Pick<Readiness, "set">;
   readonly calls: OpenCalls;
   readonly listener: Listener;
+  /** Lets streams that have a last word say it; resolves soon, whatever they do. */
+  readonly endStreams?: (() => Promise<void>) | undefined;
   readonly log: Log;
 }
 
@@ -64,6 +66,8 @@ async function drain(options: DrainOptions, graceMs: number): Promise<void> {
   const closed = listener.close(graceMs + FLUSH_MS);
   // Health watchers hear NOT_SERVING before their streams end.
   await nextTurn();
+  await options.endStreams?.();
+  await nextTurn(); // Those that ended just now are past the point where an abort would matter.
   calls.endStreams();
   const patience = new AbortController();
   const overtime = sleep(graceMs, undefined, { signal: patience.signal }).then(

@@ -1,5 +1,5 @@
-import type { Notice, SiteHead, UserChange, UserChangeKind } from "../model/change.ts";
-import type { SiteId, UserId } from "../model/id.ts";
+import type { Notice, SiteHead, SiteSums, UserChange, UserChangeKind } from "../model/change.ts";
+import { idFromBytes, idToBytes, type SiteId, type UserId } from "../model/id.ts";
 import { fragment, type Queryable, sql } from "./sql.ts";
 
 /** The channel on which processes wake each other's readers after a commit. */
@@ -56,11 +56,13 @@ interface ChangeRow {
   readonly body: Buffer | null;
   readonly bulk: boolean;
   readonly commit_time: Date;
+  readonly users: number | null;
+  readonly xor: string | null;
 }
 
 const COLUMNS = fragment`
   pos, site_id, position, kind, further_kinds, user_id, version, subject_id, generation,
-  expire_time, body, bulk, commit_time`;
+  expire_time, body, bulk, commit_time, users, xor::text as xor`;
 
 /** Sequences what has become visible and returns at most `limit` rows after `after`. */
 export async function followChanges(db: Queryable, after: number, limit: number): Promise<LogStep> {
@@ -100,15 +102,17 @@ export async function findSiteHead(db: Queryable, siteId: SiteId): Promise<SiteH
     epoch: number;
     position: number;
     users: number;
+    xor: string;
     oldest: number | null;
   }>(sql`
-    select s.epoch, coalesce(h.position, 0) as position, coalesce(h.users, 0) as users,
+    select s.epoch, coalesce(h.position, 0) as position,
+           coalesce(h.users, 0) as users, coalesce(h.xor, 0)::text as xor,
            (select min(c.position) from signet.changes c
              where c.site_id = ${siteId} and c.position is not null) as oldest
       from signet.change_state s
       left join signet.site_heads h on h.site_id = ${siteId}`);
-  const { epoch = 1, position = 0, users = 0, oldest = null } = rows[0] ?? {};
-  return { epoch, position, users, oldestPosition: oldest ?? position + 1 };
+  const { epoch = 1, position = 0, users = 0, xor = "0", oldest = null } = rows[0] ?? {};
+  return { epoch, position, sums: toSums(users, xor), oldestPosition: oldest ?? position + 1 };
 }
 
 /** Returns the Site's changes of Users after `after`, in order, at most `limit`. */
@@ -134,10 +138,15 @@ export async function appendNotice(
 ): Promise<void> {
   await db.query(sql`
     insert into signet.change_outbox
-           (site_id, kind, subject_id, generation, expire_time, commit_time)
+           (site_id, kind, subject_id, generation, expire_time, body, commit_time)
     values (${siteId}, ${notice.kind}, ${notice.subjectId},
             ${"generation" in notice ? notice.generation : null},
-            ${"expireTime" in notice ? notice.expireTime : null}, ${now})`);
+            ${"expireTime" in notice ? notice.expireTime : null}, ${bodyOf(notice)}, ${now})`);
+}
+
+/** A row with a `user_id` would take a position; that of an ended Session is its published state. */
+function bodyOf(notice: Notice): Buffer | undefined {
+  return notice.kind === "session_ended" && notice.userId ? idToBytes(notice.userId) : undefined;
 }
 
 function toLogRow(row: ChangeRow): LogRow {
@@ -157,7 +166,13 @@ function toLogRow(row: ChangeRow): LogRow {
     body: row.body ?? undefined,
     bulk: row.bulk,
     commitTime,
+    sums: row.users === null || row.xor === null ? undefined : toSums(row.users, row.xor),
   };
+}
+
+/** Reads sums: PostgreSQL has no unsigned numbers, and the xor fills all 64 bits, so it is text. */
+export function toSums(users: number, xor: string): SiteSums {
+  return { users, xor: BigInt.asUintN(64, BigInt(xor)) };
 }
 
 function toNotice(row: ChangeRow): Notice {
@@ -166,5 +181,6 @@ function toNotice(row: ChangeRow): Notice {
     subjectId: row.subject_id,
     generation: row.generation ?? 0,
     expireTime: row.expire_time ?? new Date(0),
+    ...(row.kind === "session_ended" && { userId: row.body ? idFromBytes(row.body) : undefined }),
   } as Notice; // Written by appendNotice alone.
 }

@@ -1,5 +1,5 @@
 import type { RevocationKey, RevocationNotice, SiteRevocation } from "../model/change.ts";
-import type { SiteId } from "../model/id.ts";
+import type { SiteId, UserId } from "../model/id.ts";
 import { appendNotice } from "./changes.ts";
 import { type Queryable, sql } from "./sql.ts";
 
@@ -16,6 +16,11 @@ interface NoticeRow {
   readonly expire_time: Date;
 }
 
+interface PublishedRow extends NoticeRow {
+  readonly create_time: Date;
+  readonly user_id: UserId | null;
+}
+
 /** Records that something has ended, for those who start later, and tells those who listen. */
 export async function insertRevocation(
   db: Queryable,
@@ -24,10 +29,11 @@ export async function insertRevocation(
   now: Date,
 ): Promise<void> {
   const generation = "generation" in notice ? notice.generation : 0;
+  const userId = "userId" in notice ? notice.userId : undefined;
   await db.query(sql`
     insert into signet.revocations as r
-           (site_id, kind, subject_id, generation, create_time, expire_time)
-    values (${siteId}, ${notice.kind}, ${notice.subjectId}, ${generation}, ${now},
+           (site_id, kind, subject_id, user_id, generation, create_time, expire_time)
+    values (${siteId}, ${notice.kind}, ${notice.subjectId}, ${userId}, ${generation}, ${now},
             ${notice.expireTime})
         on conflict (site_id, kind, subject_id) do update
        set generation  = greatest(r.generation, excluded.generation),
@@ -52,23 +58,27 @@ export async function listRevocations(
   page: { readonly after: RevocationKey | undefined; readonly limit: number; readonly now: Date },
 ): Promise<SiteRevocation[]> {
   const { after, limit, now } = page;
-  const { rows } = await db.query<NoticeRow & { readonly create_time: Date }>(sql`
-    select kind, subject_id, generation, create_time, expire_time
+  const { rows } = await db.query<PublishedRow>(sql`
+    select kind, subject_id, user_id, generation, create_time, expire_time
       from signet.revocations
      where site_id = ${siteId} and expire_time > ${now}
        and (kind, subject_id) > (${after?.kind ?? ""}, ${after?.subjectId ?? NO_ID}::uuid)
      order by kind, subject_id
      limit ${limit}`);
-  return rows.map((row) => ({ notice: toNotice(row), revokeTime: row.create_time }));
+  return rows.map((row) => ({
+    notice: toNotice(row, row.user_id ?? undefined),
+    revokeTime: row.create_time,
+  }));
 }
 
 const NO_ID = "00000000-0000-0000-0000-000000000000";
 
-function toNotice(row: NoticeRow): RevocationNotice {
+function toNotice(row: NoticeRow, userId?: UserId): RevocationNotice {
   return {
     kind: row.kind,
     subjectId: row.subject_id,
     generation: row.generation,
     expireTime: row.expire_time,
+    ...(row.kind === "session_ended" && { userId }),
   } as RevocationNotice; // Written by insertRevocation alone.
 }

@@ -7,7 +7,8 @@ import type { UserChangeRecord } from "./changes.ts";
 import { constraintOf } from "./postgres-errors.ts";
 import { fragment, type Queryable, sql } from "./sql.ts";
 
-interface UserRow {
+/** A row of `users`. */
+export interface UserRow {
   readonly id: UserId;
   readonly site_id: SiteId;
   readonly version: number;
@@ -33,7 +34,8 @@ interface UserRow {
   readonly deletion_protected: boolean;
 }
 
-const COLUMNS = fragment`
+/** What {@link toUser} reads of a row of `users`. */
+export const USER_COLUMNS = fragment`
   id, site_id, version, email, email_verified, username, display_name, picture_url, locale, roles,
   state, mfa_enabled, password_change_time, external_id, metadata, origin_kind, origin_source,
   origin_user_id, origin_arrive_time, create_time, update_time, delete_time, deletion_protected`;
@@ -65,7 +67,7 @@ export async function lockUser(
   id: UserId,
 ): Promise<LockedUser | undefined> {
   const { rows } = await db.query<UserRow & { next_version: number }>(sql`
-    select ${COLUMNS}, greatest(version, signet.version_floor()) + 1 as next_version
+    select ${USER_COLUMNS}, greatest(version, signet.version_floor()) + 1 as next_version
       from signet.users
      where site_id = ${siteId} and id = ${id}
        for no key update`);
@@ -79,7 +81,7 @@ export async function findUsers(
   ids: readonly UserId[],
 ): Promise<User[]> {
   const { rows } = await db.query<UserRow>(sql`
-    select ${COLUMNS}
+    select ${USER_COLUMNS}
       from signet.users
      where site_id = ${siteId} and id = any(${ids}::uuid[])`);
   return rows.map(toUser);
@@ -95,7 +97,7 @@ export async function listUsersById(
   page: { readonly after: UserId | undefined; readonly limit: number },
 ): Promise<User[]> {
   const { rows } = await db.query<UserRow>(sql`
-    select ${COLUMNS}
+    select ${USER_COLUMNS}
       from signet.users
      where site_id = ${siteId}
        and id > coalesce(${page.after ?? null}::uuid, '00000000-0000-0000-0000-000000000000')
@@ -185,10 +187,13 @@ export async function updateUser(
   }
 }
 
-/** Returns the version that a new User takes: it tells epochs apart. */
-export async function firstVersion(db: Queryable): Promise<number> {
+/**
+ * Returns the version that a new User of the Site takes. It tells epochs apart, and is above all
+ * that deleted Users had: an id may be used again when its tombstone is gone.
+ */
+export async function firstVersion(db: Queryable, siteId: SiteId): Promise<number> {
   const { rows } = await db.query<{ version: number }>(sql`
-    select signet.version_floor() + 1 as version`);
+    select signet.first_version(${siteId}) as version`);
   return rows[0]?.version ?? 1;
 }
 
@@ -196,19 +201,19 @@ function byRef(siteId: SiteId, ref: UserRef) {
   switch (ref.by) {
     case "id":
       return sql`
-        select ${COLUMNS}
+        select ${USER_COLUMNS}
           from signet.users where site_id = ${siteId} and id = ${ref.id}`;
     case "email":
       return sql`
-        select ${COLUMNS}
+        select ${USER_COLUMNS}
           from signet.users where site_id = ${siteId} and email = ${ref.email}`;
     case "username":
       return sql`
-        select ${COLUMNS}
+        select ${USER_COLUMNS}
           from signet.users where site_id = ${siteId} and username = ${ref.username}`;
     case "external_id":
       return sql`
-        select ${COLUMNS}
+        select ${USER_COLUMNS}
           from signet.users where site_id = ${siteId} and external_id = ${ref.externalId}`;
   }
 }
@@ -226,7 +231,8 @@ function toTaken(error: unknown): unknown {
   return reason ? new Failure(reason) : error;
 }
 
-function toUser(row: UserRow): User {
+/** Makes a User of its row. */
+export function toUser(row: UserRow): User {
   return {
     id: row.id,
     siteId: row.site_id,

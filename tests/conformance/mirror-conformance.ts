@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { MirrorError } from "../../src/client/index.ts";
 import { until } from "../support/waiting.ts";
+import { describeExactness } from "./mirror-exactness.ts";
+import { describeHealth } from "./mirror-health.ts";
 import { describeInstances } from "./mirror-instances.ts";
 import { beginTrial, idsOf, lastStatus, type MirrorUnderTest, WAIT_MS } from "./mirror-trial.ts";
 import { idOf, SITE_ID, startSiteModel } from "./site-model.ts";
@@ -12,6 +14,8 @@ export function describeMirror<Transaction>(
 ): void {
   const begin = (count: number) => beginTrial(create, count);
   describeInstances(name, create);
+  describeExactness(name, create);
+  describeHealth(name, create);
 
   describe(`${name}: a mirror`, () => {
     test("holds the Users of the snapshot, and then every Change", async () => {
@@ -81,22 +85,6 @@ export function describeMirror<Transaction>(
       await converged();
     });
 
-    test("compares itself with a new snapshot when its cursor has expired", async () => {
-      const { site, open, converged } = await begin(8);
-      const mirror = open();
-      await converged();
-
-      site.forget(idOf(1));
-      site.forget(idOf(5));
-      site.forget(idOf(8));
-      site.expireCursors();
-      await converged();
-
-      await expect
-        .poll(() => mirror.counters)
-        .toMatchObject({ snapshots: 2, removed: 3, created: 8 });
-    });
-
     test("keeps a User who is filled in after the page was read that would have it", async () => {
       const { site, stored, open, converged } = await begin(8);
       const mirror = open();
@@ -107,7 +95,8 @@ export function describeMirror<Transaction>(
         if (page === 0) await mirror.ensureUser(early);
       };
 
-      site.expireCursors();
+      site.userFields = ["username"];
+      site.cut();
       await until(() => mirror.counters.snapshots === 2, WAIT_MS);
       await mirror.waitUntilFilled({ timeoutMs: WAIT_MS });
       await converged();

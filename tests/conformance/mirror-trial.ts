@@ -15,6 +15,8 @@ export interface MirrorUnderTest<Transaction> extends AsyncDisposable {
   open(): MirrorStorage<Transaction>;
   /** The Users that are no tombstones: address by id. */
   users(): Promise<Map<string, string>>;
+  /** Changes a User's address past everything that guards the row. */
+  tamper(id: string, email: string): Promise<void>;
 }
 
 /** A Site, a storage, and Mirrors between them; all ends with the test. */

@@ -3,11 +3,17 @@ import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { GoodbyeReason } from "../../gen/signet/v1/change_pb.ts";
 import { ErrorReason } from "../../gen/signet/v1/error_pb.ts";
-import { SyncService, WatchUsersResponseSchema } from "../../gen/signet/v1/sync_service_pb.ts";
+import {
+  type ReportMirrorRequest,
+  SyncService,
+  WatchStart,
+  WatchUsersResponseSchema,
+} from "../../gen/signet/v1/sync_service_pb.ts";
 import { type User, UserSchema, UserState } from "../../gen/signet/v1/user_pb.ts";
 import { UserService } from "../../gen/signet/v1/user_service_pb.ts";
 import { createSignetClient, type SignetClient } from "../../src/client/index.ts";
 import { type Frame, refusal, startServer, untilAborted } from "../unit/client/watch-server.ts";
+import { compareDigests, sumsOf } from "./site-digests.ts";
 
 /** What may go wrong on the way to a Mirror. */
 export interface Faults {
@@ -19,6 +25,14 @@ export interface Faults {
   disorder: boolean;
   /** The next batch is left out. */
   gap: boolean;
+  /** Checkpoints come without sums, as during a catch-up. */
+  noSums: boolean;
+  /** Checkpoints have sums that are not those of the Users. */
+  wrongSums: boolean;
+  /** Streams are refused. */
+  away: boolean;
+  /** Reports are refused. */
+  noReports: boolean;
 }
 
 /** A Site in memory, as Signet would serve it, over real connections. */
@@ -37,6 +51,14 @@ export interface SiteModel extends AsyncDisposable {
   remove(id: string): void;
   /** Takes a User away without a trace, as a restore from a backup does. */
   forget(id: string): void;
+  /** Creates or changes a User, with no Change that would tell of it. */
+  putSilently(id: string, email?: string): void;
+  /** What Mirrors have reported. */
+  readonly reports: readonly ReportMirrorRequest[];
+  /** Cuts every connection. */
+  cut(): void;
+  /** Falls back behind what was sent, in the same epoch. */
+  fallBack(): void;
   /** Begins another epoch, in which the User has fallen back to version 1. */
   restoreBackup(id: string, email: string): void;
   /** Drops the log, so that no cursor can be resumed. */
@@ -59,12 +81,17 @@ interface Place {
 
 const PAGE_MAX = 3;
 const BATCH_MAX = 2;
+const BEAT_MS = 100;
 export const SITE_ID = "0190a000-0000-7000-8000-000000000000";
 
 /** Starts a Site without Users. */
 export async function startSiteModel(siteId = SITE_ID): Promise<SiteModel> {
   const users = new Map<string, User>();
-  const faults: Faults = { duplicates: false, cuts: false, disorder: false, gap: false };
+  const faults: Faults = {
+    ...{ duplicates: false, cuts: false, disorder: false, gap: false },
+    ...{ noSums: false, wrongSums: false, noReports: false, away: false },
+  };
+  const reports: ReportMirrorRequest[] = [];
   const log: User[] = [];
   let [epoch, kept, isDeleted] = [1, 1, false];
   let streams = 0;
@@ -86,28 +113,29 @@ export async function startSiteModel(siteId = SITE_ID): Promise<SiteModel> {
     changed = Promise.withResolvers<void>();
   }
 
-  function openPlace(cursor: string): Place {
+  function openPlace(cursor: string, atHead: boolean): Place {
     const scope = model.userFields.join();
-    const start = { phase: "snapshot", after: "", position: log.length } as const;
+    const phase = atHead ? "tail" : "snapshot";
+    const start = { phase, after: "", position: log.length } as const;
     const place: Place = JSON.parse(cursor || sealed(start));
     const refuse = (reason: ErrorReason) => refusal(Code.FailedPrecondition, reason);
     if (place.epoch !== epoch) throw refuse(ErrorReason.EPOCH_CHANGED);
     if (place.scope !== scope) throw refuse(ErrorReason.SCOPE_CHANGED);
     if (place.kept !== kept) throw refuse(ErrorReason.CURSOR_EXPIRED);
+    if (place.position > log.length) throw refuse(ErrorReason.CURSOR_AHEAD);
     return place;
   }
 
-  async function* frames(cursor: string, signal: AbortSignal): AsyncGenerator<Frame> {
+  async function* frames(place: Place, signal: AbortSignal): AsyncGenerator<Frame> {
     streams++;
     try {
-      yield* framesFrom(cursor, signal);
+      yield* framesFrom(place, signal);
     } finally {
       streams--;
     }
   }
 
-  async function* framesFrom(cursor: string, signal: AbortSignal): AsyncGenerator<Frame> {
-    const place = openPlace(cursor);
+  async function* framesFrom(place: Place, signal: AbortSignal): AsyncGenerator<Frame> {
     const head = BigInt(log.length);
     const isSnapshot = place.phase === "snapshot";
     const live = [...users.values()].filter(({ state }) => state !== UserState.DELETED);
@@ -146,7 +174,7 @@ export async function startSiteModel(siteId = SITE_ID): Promise<SiteModel> {
       if (isSkipping) [position, faults.gap] = [position + BATCH_MAX, false];
       const batch = log.slice(position, position + BATCH_MAX);
       yield batch.length > 0 ? batchFrame(position, batch) : checkpointFrame(position);
-      if (batch.length === 0) await Promise.race([next, untilAborted(signal)]);
+      if (batch.length === 0) await Promise.race([next, untilAborted(signal), delay(BEAT_MS)]);
       position += batch.length;
       const isNew = position > furthest;
       furthest = Math.max(furthest, position);
@@ -157,7 +185,10 @@ export async function startSiteModel(siteId = SITE_ID): Promise<SiteModel> {
   function checkpointFrame(position: number): Frame {
     const cursor = sealed({ phase: "tail", after: "", position });
     const [at, head] = [BigInt(position), BigInt(log.length)];
-    return { case: "checkpoint", value: { position: at, head, cursor } };
+    const { count, xor } = sumsOf(users.values());
+    const sums = { count, xor: faults.wrongSums ? xor ^ 1n : xor };
+    const hasSums = !faults.noSums && position === log.length;
+    return { case: "checkpoint", value: { position: at, head, cursor, ...(hasSums && { sums }) } };
   }
 
   function batchFrame(previous: number, batch: readonly User[]): Frame {
@@ -173,8 +204,10 @@ export async function startSiteModel(siteId = SITE_ID): Promise<SiteModel> {
   }
 
   const server = await startServer((router) => {
-    router.rpc(SyncService.method.watchUsers, async function* ({ cursor }, { signal }) {
-      for await (const frame of frames(cursor, signal)) {
+    router.rpc(SyncService.method.watchUsers, async function* ({ cursor, start }, { signal }) {
+      if (faults.away) throw refusal(Code.Unavailable, ErrorReason.UNAVAILABLE);
+      const place = openPlace(cursor, start === WatchStart.HEAD);
+      for await (const frame of frames(place, signal)) {
         yield create(WatchUsersResponseSchema, { frame });
         const isHello = frame.case === "hello";
         if (faults.duplicates && !isHello) yield create(WatchUsersResponseSchema, { frame });
@@ -182,6 +215,15 @@ export async function startSiteModel(siteId = SITE_ID): Promise<SiteModel> {
         await delay(5); // What was written has to leave the process.
         server.cut();
       }
+    });
+    router.rpc(SyncService.method.compareDigests, (request) => ({
+      ...{ epoch, position: BigInt(log.length) },
+      ...compareDigests(users.values(), request),
+    }));
+    router.rpc(SyncService.method.reportMirror, (request) => {
+      if (faults.noReports) throw refusal(Code.Unavailable, ErrorReason.UNAVAILABLE);
+      reports.push(request);
+      return { reportIntervalSeconds: 1 };
     });
     router.rpc(UserService.method.batchGetUsers, ({ userIds }) => ({
       users: userIds.flatMap((id) => users.get(id) ?? []).map(projected),
@@ -192,6 +234,8 @@ export async function startSiteModel(siteId = SITE_ID): Promise<SiteModel> {
   const model: SiteModel = {
     client,
     faults,
+    reports,
+    cut: server.cut,
     onPage: () => undefined,
     userFields: [],
     streams: () => streams,
@@ -205,6 +249,14 @@ export async function startSiteModel(siteId = SITE_ID): Promise<SiteModel> {
     },
     forget(id) {
       users.delete(id);
+    },
+    putSilently(id, email = `${id.slice(-4)}@example.com`) {
+      const version = (users.get(id)?.version ?? 0n) + 1n;
+      users.set(id, create(UserSchema, { id, siteId, version, email, state: UserState.ACTIVE }));
+    },
+    fallBack() {
+      log.length--;
+      server.cut();
     },
     restoreBackup(id, email) {
       epoch++;

@@ -30,6 +30,10 @@ describe("npm run bench", () => {
       "login: throughput",
       "sync: commit to subscriber",
       "sync: commit to subscriber, p99",
+      "sync: fan-out to 1,000 streams",
+      "sync: fan-out to 10,000 streams",
+      "sync: memory per stream, of 10,000",
+      "sync: memory per stream, of 10,000, beside bare",
     ]);
     for (const row of rows) {
       expect(Object.keys(row)).toEqual(FIELDS);

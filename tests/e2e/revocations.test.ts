@@ -60,6 +60,8 @@ describe("a stream of revocations", () => {
 
     expect(hello.heartbeatMs).toBe(2_000);
     expect(new Set(sessionsOf(revocations))).toEqual(new Set([before.sessionId]));
+    expect(revocations[0]?.subject.value).toMatchObject({ userId: before.userId });
+    expect(ended.subject.value).toMatchObject({ userId: after.userId });
     const { revokeTime, expireTime } = ended;
     expect(revokeTime && timestampMs(revokeTime)).toBeGreaterThanOrEqual(sinceMs);
     expect(revokeTime && expireTime && timestampMs(expireTime) - timestampMs(revokeTime)).toBe(

@@ -88,6 +88,24 @@ describe("the change reader", () => {
     expect((arrivals.times.get(id) ?? 0) - letGoMs).toBeLessThan(P99_MS_MAX);
   });
 
+  test("says so when changes before the next one were dropped unread", async () => {
+    const steps: boolean[] = [];
+    reader.onStep(({ epochChanged }) => steps.push(epochChanged));
+    await generator.create();
+    await until(() => steps.length > 0);
+    const before = steps.splice(0);
+    await runAsAdmin(
+      database.adminUrl,
+      `update signet.change_state set head = head + 5;
+       insert into signet.change_outbox (site_id, kind, subject_id, commit_time)
+       values ('${siteId}', 'site_changed', '${siteId}', now())`,
+    );
+
+    await until(() => steps.length > 0);
+
+    expect([before, steps]).toEqual([[false], [true]]);
+  });
+
   test("loses nothing when its connections are cut again and again", async () => {
     const before = arrivals.order.length;
     const writing = Promise.all(Array.from({ length: 300 }, () => generator.create()));

@@ -91,6 +91,34 @@ describe("the sequencer", () => {
     expect(bodies).toEqual([false, false, true]);
   });
 
+  test("erases them in the outbox as well, without waiting for the trim", async () => {
+    const begin = (await step()).head;
+    const id = await generator.create();
+    await generator.update(id);
+    await step();
+    await generator.update(id);
+    await generator.remove(id);
+
+    const { rows } = await step(begin);
+
+    const tombstone = rows.at(-1);
+    expect(tombstone).toMatchObject({ userId: id, kind: "user_deleted" });
+    expect(await outboxVersionsOf(id)).toEqual([(tombstone as { version?: number }).version]);
+  });
+
+  test("looks past a backlog once the last part of it is numbered", async () => {
+    await step();
+    const { xmax } = await storedSnapshot();
+    await generator.fill(SEQUENCED_ROWS_MAX);
+
+    const counts = [(await step()).sequenced, (await storedSnapshot()).xmax === xmax];
+    const last = (await step()).sequenced;
+
+    expect(counts).toEqual([SEQUENCED_ROWS_MAX, true]);
+    expect(last).toBe(0);
+    expect((await storedSnapshot()).xmax).not.toBe(xmax);
+  });
+
   test("numbers a backlog in parts, in order, and each change once", async () => {
     const begin = (await step()).head;
     const { position } = await headOf(siteId);
@@ -190,6 +218,20 @@ async function positionsOf(site: SiteId): Promise<number[]> {
     `select position from signet.changes where site_id = '${site}' order by pos`,
   );
   return rows.map(({ position }) => Number(position));
+}
+
+async function outboxVersionsOf(id: UserId): Promise<number[]> {
+  const rows = await runAsAdmin<{ version: string }>(
+    database.adminUrl,
+    `select version from signet.change_outbox where user_id = '${id}' order by version`,
+  );
+  return rows.map(({ version }) => Number(version));
+}
+
+async function storedSnapshot() {
+  const statement = "select pg_snapshot_xmax(snapshot)::text as xmax from signet.change_state";
+  const [row] = await runAsAdmin<{ xmax: string }>(database.adminUrl, statement);
+  return { xmax: row?.xmax };
 }
 
 async function outboxRows(): Promise<number> {

@@ -22,8 +22,8 @@ describe("a stream of Users", () => {
   test("goes from the log to the ring without a gap and without a wait", async () => {
     const { generator } = harness;
     const gate = gateAfterReads(harness.database.db);
-    const stream = harness.open({ snapshot: false, db: gate.db });
-    await stream.next("hello");
+    const stream = harness.open({ db: gate.db });
+    await stream.next("snapshotEnd");
     gate.close();
     const batch = stream.next("changeBatch"); // It reads the log, which has nothing yet.
     await gate.reached;
@@ -62,9 +62,8 @@ describe("a stream of Users", () => {
 
   test("makes one frame for all streams of a class", async () => {
     const streams = [1, 2, 3].map(() => harness.open({ snapshot: false }));
-    for (const stream of streams) await stream.next("hello");
+    for (const stream of streams) await stream.next("checkpoint"); // Now they are live.
     const pending = streams.map((stream) => stream.next("changeBatch"));
-    await until(() => harness.waiting() >= 3);
     await harness.generator.create();
     harness.wake();
 
@@ -111,13 +110,12 @@ describe("a cursor", () => {
   });
 
   test("fails with cursor_expired where the log is dropped under a stream that lags", async () => {
-    const site = await createBareSite(harness.database.db);
-    const generator = createChangeGenerator(harness.database.db, site);
-    const stream = harness.open({ siteId: site, caller: siteKeyOf(site), snapshot: false });
+    await using own = await openWatchHarness({ ringBytesMax: 1_000 });
+    const stream = own.open({ snapshot: false });
     await stream.next("hello");
-    await generator.fill(10);
-    await harness.open({ siteId: site, caller: siteKeyOf(site) }).next("hello");
-    await dropBefore(site, 5);
+    await own.generator.fill(10);
+    await own.open().next("hello"); // Now they are numbered.
+    await dropBefore(own.siteId, 5, own);
 
     expect(await rejection(stream.next("changeBatch"))).toMatchObject({ reason: "cursor_expired" });
   });
@@ -224,9 +222,13 @@ async function growMetadata(siteId: WatchHarness["siteId"]): Promise<void> {
   );
 }
 
-async function dropBefore(siteId: WatchHarness["siteId"], position: number): Promise<void> {
+async function dropBefore(
+  siteId: WatchHarness["siteId"],
+  position: number,
+  { database } = harness,
+): Promise<void> {
   await runAsAdmin(
-    harness.database.adminUrl,
+    database.adminUrl,
     `delete from signet.changes where site_id = '${siteId}' and position < ${position}`,
   );
 }

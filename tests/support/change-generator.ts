@@ -70,7 +70,7 @@ export function createChangeGenerator(db: Database, siteId: SiteId): ChangeGener
       const ids: UserId[] = [];
       for (let left = total; left > 0; left -= CHUNK) {
         const users = await db.inSite(siteId, async (tx) => {
-          const version = await firstVersion(tx);
+          const version = await firstVersion(tx, siteId);
           const made = Array.from({ length: Math.min(left, CHUNK) }, () => makeUser(version));
           await insertUsers(tx, siteId, made);
           return made;
@@ -83,7 +83,7 @@ export function createChangeGenerator(db: Database, siteId: SiteId): ChangeGener
     async create(options) {
       const user = makeUser(1);
       await write(async (tx) => {
-        const version = await firstVersion(tx);
+        const version = await firstVersion(tx, siteId);
         await insertUser(tx, { ...user, version }, changeOf("user_created", { ...user, version }));
       }, options);
       return user.id;

@@ -102,7 +102,9 @@ export interface HeadRecount {
 export async function recountHead(adminUrl: string, siteId: string): Promise<HeadRecount> {
   const [row] = await runAsAdmin<HeadRecount>(
     adminUrl,
-    `select (select row_to_json(h) from signet.site_heads h where h.site_id = '${siteId}') as kept,
+    `select (select row_to_json(h) from (
+              select site_id, position, users, xor
+                from signet.site_heads where site_id = '${siteId}') h) as kept,
             (select row_to_json(r) from (
               select '${siteId}'::uuid as site_id,
                      (select count(*) from signet.changes

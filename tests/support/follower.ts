@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Change } from "../../gen/signet/v1/change_pb.ts";
+import type { Change, ChangeBatch } from "../../gen/signet/v1/change_pb.ts";
 import type { WatchUsersResponse } from "../../gen/signet/v1/sync_service_pb.ts";
 import { type User, UserState } from "../../gen/signet/v1/user_pb.ts";
 import type { Clients } from "./builders.ts";
@@ -51,22 +51,37 @@ export function createFollower(
     mirror.set(user.id, { version, deleted: user.state === UserState.DELETED });
   }
 
-  function applyChange({ position: at, user }: Change): void {
+  /** Each position is one step of one User's version, also where a change stands for others. */
+  function applyBatch({ changes, previousPosition, position }: ChangeBatch): void {
+    const from = count.position;
+    if (Number(previousPosition) > from) faults.push(`a gap after ${from}`);
+    const fresh = changes.filter((change) => Number(change.position) > from);
+    count.repeats += changes.length - fresh.length;
+    const covered = Number(position) - from;
+    const steps = fresh.map((change) => stepsOf(change));
+    const known = steps.reduce<number>((sum, taken) => sum + (taken ?? 1), 0);
+    const isWrong = steps.includes(undefined) ? known > covered : known !== covered;
+    if (covered > 0 && isWrong) faults.push(`${covered} changes after ${from}, but ${known} steps`);
+    count.position = Math.max(from, Number(position));
+  }
+
+  /** Applies a change; returns how many it stands for, unless its User had none before. */
+  function stepsOf({ position: at, user }: Change): number | undefined {
     const position = Number(at);
-    if (position <= count.position) {
-      count.repeats += 1;
-      return;
-    }
-    if (position !== count.position + 1) faults.push(`${position} comes after ${count.position}`);
+    if (position <= count.position) faults.push(`${position} comes after ${count.position}`);
     count.position = position;
-    if (!user) return void faults.push(`${position} has no User`);
+    if (!user) {
+      faults.push(`${position} has no User`);
+      return undefined;
+    }
     const version = Number(user.version);
     const before = changed.get(user.id);
-    if (before !== undefined && version !== before + 1) {
+    if (before !== undefined && version <= before) {
       faults.push(`${position}: version ${version} comes after ${before}`);
     }
     changed.set(user.id, version);
     apply(user);
+    return before === undefined ? undefined : version - before;
   }
 
   function take(frame: Frame): void {
@@ -75,10 +90,7 @@ export function createFollower(
     if (frame.case === "snapshotEnd") {
       count.position = Math.max(count.position, Number(frame.value.tailPosition));
     }
-    if (frame.case === "changeBatch") {
-      if (Number(frame.value.previousPosition) > count.position) faults.push("a gap");
-      for (const change of frame.value.changes) applyChange(change);
-    }
+    if (frame.case === "changeBatch") applyBatch(frame.value);
     const forgets = Math.random() < 0.1;
     if (frame.value && "cursor" in frame.value && !forgets) cursor = frame.value.cursor || cursor;
   }

@@ -31,7 +31,10 @@ export function runProgram(
 /** A program that runs until it is stopped. */
 export interface RunningProgram {
   readonly output: Transcript;
-  stop(): Promise<void>;
+  /** What it has printed so far. */
+  stdout(): string;
+  /** Returns the exit code; null: it was ended by a signal that it does not handle. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
 /** Starts a program that does not end by itself. */
@@ -46,12 +49,17 @@ export function startProgram(
   const child = spawn(file, words, { env, stdio: ["ignore", "pipe", "pipe"], detached: true });
   const closed = once(child, "close");
   const output = createTranscript([child.stdout, child.stderr]);
+  let stdout = "";
+  child.stdout.on("data", (text: string) => (stdout += text));
   child.once("close", () => output.end(`it ended:\n${output.tail()}\n`));
   return {
     output,
-    async stop() {
-      if (child.pid && child.exitCode === null) process.kill(-child.pid, "SIGTERM");
+    stdout: () => stdout,
+    async stop(signal = "SIGTERM") {
+      const isAlive = child.exitCode === null && child.signalCode === null;
+      if (child.pid && isAlive) process.kill(-child.pid, signal);
       await closed;
+      return child.exitCode;
     },
   };
 }
@@ -62,6 +70,11 @@ export function runSignetProcess(
   environment: Environment,
 ): Promise<ProgramResult> {
   return runProgram(process.execPath, ["src/cli/main.ts", ...words], environment);
+}
+
+/** Starts a command that does not end by itself, in a process of its own. */
+export function startSignet(words: readonly string[], environment: Environment): RunningProgram {
+  return startProgram(process.execPath, ["src/cli/main.ts", ...words], environment);
 }
 
 /** Runs the command line in this process; `reply` is what a person answers to its question. */
@@ -75,6 +88,7 @@ export async function runSignet(
   const terminal = {
     print: (text: string) => void printed.push(`${text}\n`),
     note: (text: string) => void noted.push(`${text}\n`),
+    show: () => false,
     interactive: reply !== undefined,
     confirm: async () => reply === true,
   };

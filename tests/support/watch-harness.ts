@@ -1,17 +1,22 @@
 import { randomBytes } from "node:crypto";
+import type { WatchUsersResponse } from "../../gen/signet/v1/sync_service_pb.ts";
 import { createCursorBox } from "../../src/crypto/cursor-box.ts";
 import { createSubkeys } from "../../src/crypto/subkeys.ts";
 import { createChangeReader } from "../../src/domain/change-reader.ts";
 import type { Deps } from "../../src/domain/deps.ts";
-import { createLiveState, type LiveState } from "../../src/domain/live-state.ts";
+import { createLiveState } from "../../src/domain/live-state.ts";
 import type { Caller } from "../../src/model/caller.ts";
 import { systemClock } from "../../src/model/clock.ts";
 import type { SiteId } from "../../src/model/id.ts";
-import { type ChangeRing, createChangeRing } from "../../src/rpc/change-ring.ts";
+import { createChangeRing } from "../../src/rpc/change-ring.ts";
+import type { FrameSink } from "../../src/rpc/frame-sink.ts";
+import { queueMessages } from "../../src/rpc/message-queue.ts";
+import type { StreamBounds } from "../../src/rpc/stream-bounds.ts";
 import { createStreamSlots } from "../../src/rpc/stream-slots.ts";
-import type { Frame } from "../../src/rpc/watch-frames.ts";
+import { createWatchDeps, type WatchDeps } from "../../src/rpc/watch-deps.ts";
+import type { Watch } from "../../src/rpc/watch-open.ts";
 import { parseWatchScope } from "../../src/rpc/watch-scope.ts";
-import { type Watch, type WatchDeps, watchUsers } from "../../src/rpc/watch-users.ts";
+import { runUserStream } from "../../src/rpc/watch-users.ts";
 import type { Database } from "../../src/store/database.ts";
 import { createBareSite } from "./bare-site.ts";
 import { type ChangeGenerator, createChangeGenerator } from "./change-generator.ts";
@@ -26,50 +31,59 @@ export interface WatchHarness extends AsyncDisposable {
   /** Makes the reader look now. */
   wake(): void;
   epoch(): number;
-  /** How many streams wait for a change. */
-  waiting(): number;
-  /** How many key watches, of streams, are held. */
-  keyWatches(): number;
+  /** What the streams share. */
+  readonly shared: WatchDeps;
+  /** How many streams there are. */
+  streams(): number;
   /** Snapshots that may still begin, of the eight of a process. */
   freeSnapshots(): number;
-  /** Opens a stream. `db` stands for the database, as that stream sees it. */
-  open(
-    options?: Partial<Watch> & { readonly db?: Database; readonly ring?: ChangeRing },
-  ): OpenStream;
+  /** Opens a stream. `db` stands for the database, where that stream reads log and snapshot. */
+  open(options?: Partial<Watch> & { readonly db?: Database }): OpenStream;
+  /** Runs a stream into a sink; resolves or fails as the stream ends. */
+  run(sink: FrameSink, options?: Partial<Watch>): Promise<void>;
 }
 
 /** One stream, read frame by frame. */
 export interface OpenStream {
-  readonly frames: AsyncGenerator<Frame>;
+  readonly frames: AsyncGenerator<WatchUsersResponse>;
   /** Returns the value of the next frame of a kind, and passes over the others. */
   next<Case extends FrameCase>(wanted: Case): Promise<FrameValue<Case>>;
   /** Leaves as a client does that vanishes: the signal, and `return` from the server. */
   leave(): Promise<void>;
 }
 
-type FrameCase = NonNullable<NonNullable<Frame["frame"]>["case"]>;
-type FrameValue<Case> = Extract<NonNullable<Frame["frame"]>, { case: Case }>["value"];
+type Frame = WatchUsersResponse["frame"];
+type FrameCase = NonNullable<Frame["case"]>;
+type FrameValue<Case> = Extract<Frame, { readonly case: Case }>["value"];
 
 const SNAPSHOTS_MAX = 8;
 
 /** Starts the reader over a database of its own. */
-export async function openWatchHarness(ringBytesMax?: number): Promise<WatchHarness> {
+export async function openWatchHarness({
+  ringBytesMax,
+  bounds,
+}: {
+  readonly ringBytesMax?: number;
+  readonly bounds?: Partial<StreamBounds>;
+} = {}): Promise<WatchHarness> {
   const database = await openTestDatabase();
   const siteId = await createBareSite(database.db);
   const reader = createChangeReader({ db: database.db, log: silentLog });
-  const { ring, waiting } = countListeners(createChangeRing(ringBytesMax));
-  const feed = createLiveState(reader.isFresh);
-  const { live, held } = countKeyWatches(feed);
+  const live = createLiveState(reader.isFresh);
   const keys = new Map([[1, randomBytes(32)]]);
   const cursors = createCursorBox(createSubkeys({ current: 1, keys }));
+  const used: Partial<Deps> = { db: database.db, cursors, live, clock: systemClock };
+  const ring = createChangeRing(ringBytesMax);
+  const created = createWatchDeps(used as Deps, { ring, ...(bounds && { bounds }) }); // No more.
   const snapshots = createStreamSlots({
     eachMax: SNAPSHOTS_MAX,
     totalMax: SNAPSHOTS_MAX,
     refusal: "catch_up_busy",
     retryDelayMs: 1,
   });
-  reader.onStep(({ rows }) => feed.apply(rows));
-  reader.onStep(ring.apply);
+  const shared: WatchDeps = { ...created, snapshots };
+  reader.onStep(({ rows }) => live.apply(rows));
+  reader.onStep(shared.apply);
   await reader.start();
   const caller = siteKeyOf(siteId);
 
@@ -79,14 +93,16 @@ export async function openWatchHarness(ringBytesMax?: number): Promise<WatchHarn
     generator: createChangeGenerator(database.db, siteId),
     wake: reader.wake,
     epoch: reader.epoch,
-    waiting,
-    keyWatches: held,
+    shared,
+    streams: shared.ends.count,
     freeSnapshots: () => countFree(() => snapshots.take("free")),
-    open({ db = database.db, ring: own = ring, ...watch } = {}) {
-      const used: Partial<Deps> = { db, cursors, live, clock: systemClock };
-      const deps = used as Deps; // A stream uses no more of them.
-      const shared: WatchDeps = { deps, ring: own, epoch: reader.epoch, snapshots };
-      return openStream(shared, { ...defaultWatch(siteId, caller), ...watch });
+    open({ db, ...watch } = {}) {
+      const seen = db ? { ...shared, deps: { ...shared.deps, db } } : shared;
+      return openStream(seen, { ...defaultWatch(siteId, caller), ...watch });
+    },
+    run(sink, watch) {
+      const { signal } = new AbortController();
+      return runUserStream(shared, { ...defaultWatch(siteId, caller), signal, ...watch }, sink);
     },
     async [Symbol.asyncDispose]() {
       await reader.stop();
@@ -115,7 +131,9 @@ function defaultWatch(siteId: SiteId, caller: Caller): Omit<Watch, "signal"> {
 
 function openStream(shared: WatchDeps, watch: Omit<Watch, "signal">): OpenStream {
   const leaving = new AbortController();
-  const frames = watchUsers(shared, { ...watch, signal: leaving.signal });
+  const frames = queueMessages(leaving.signal, (sink, signal) =>
+    runUserStream(shared, { ...watch, signal }, sink),
+  );
   return {
     frames,
     async next(wanted) {
@@ -123,47 +141,13 @@ function openStream(shared: WatchDeps, watch: Omit<Watch, "signal">): OpenStream
         const { done, value } = await frames.next();
         if (done) throw new Error(`the stream has ended before ${wanted}`);
         const { frame } = value;
-        if (frame?.case === wanted) return frame.value as FrameValue<typeof wanted>;
+        if (frame.case === wanted) return frame.value as FrameValue<typeof wanted>;
       }
     },
     async leave() {
       leaving.abort();
       await frames.return(undefined);
     },
-  };
-}
-
-function countListeners(ring: ChangeRing) {
-  let count = 0;
-  const counted: ChangeRing = {
-    ...ring,
-    onChange(siteId, listener) {
-      count += 1;
-      const stop = once(ring.onChange(siteId, listener), () => (count -= 1));
-      return stop;
-    },
-  };
-  return { ring: counted, waiting: () => count };
-}
-
-function countKeyWatches(live: LiveState) {
-  let count = 0;
-  const counted: LiveState = {
-    ...live,
-    onKeyRevoked(siteId, keyId, listener) {
-      count += 1;
-      return once(live.onKeyRevoked(siteId, keyId, listener), () => (count -= 1));
-    },
-  };
-  return { live: counted, held: () => count };
-}
-
-function once(stop: () => void, note: () => void): () => void {
-  let stopped = false;
-  return () => {
-    stop();
-    if (!stopped) note();
-    stopped = true;
   };
 }
 

@@ -10,12 +10,21 @@ describeMirror("in memory", async () => {
       const live = [...storage.users.values()].filter(({ state }) => state !== UserState.DELETED);
       return new Map(live.map(({ id, email }) => [id, email] as const).sort());
     },
+    async tamper(id, email) {
+      const user = storage.users.get(id);
+      if (user) user.email = email;
+    },
     async [Symbol.asyncDispose]() {},
   };
 });
 
 describeMirror("in PostgreSQL", async () => {
-  const { table, openPool, users, ...place } = openMirrorTable();
+  const { table, openPool, ...place } = openMirrorTable();
   const pool = openPool();
-  return { ...place, users, open: () => createPostgresMirror({ pool, table }) };
+  return {
+    ...place,
+    open: () => createPostgresMirror({ pool, table }),
+    tamper: (id, email) =>
+      place.pastTheGuard(`update ${table} set email = '${email}' where id = '${id}'`),
+  };
 });

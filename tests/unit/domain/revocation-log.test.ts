@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { ReaderStep } from "../../../src/domain/change-reader.ts";
 import { createRevocationLog, type RevocationLog } from "../../../src/domain/revocation-log.ts";
-import { newId, type SessionId, type SiteId } from "../../../src/model/id.ts";
+import { newId, type SessionId, type SiteId, type UserId } from "../../../src/model/id.ts";
 import type { Queryable } from "../../../src/store/sql.ts";
 
 const MINE = newId<SiteId>();
@@ -89,7 +89,8 @@ async function logAt(head: number, entriesMax?: number): Promise<RevocationLog> 
 function step(...places: readonly (readonly [number, SiteId])[]): ReaderStep {
   const expireTime = new Date(Date.now() + 1_000);
   const rows = places.map(([pos, siteId]) => {
-    const notice = { kind: "session_ended", subjectId: newId<SessionId>(), expireTime } as const;
+    const [subjectId, userId] = [newId<SessionId>(), newId<UserId>()];
+    const notice = { kind: "session_ended", subjectId, userId, expireTime } as const;
     return { type: "notice", pos, siteId, commitTime: new Date(), notice } as const;
   });
   return { epoch: 1, epochChanged: false, rows };

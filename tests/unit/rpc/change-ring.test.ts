@@ -75,17 +75,17 @@ describe("the ring", () => {
     expect(ring.after(SITE, 0, 10)).toEqual([]);
   });
 
-  test("makes what is shared once, until the next change of the Site", () => {
+  test("takes the personal data of a deleted User out at once", () => {
     const ring = createChangeRing();
-    bring(ring, [row(1)]);
-    const first = ring.shared(SITE, "a", () => ({}));
+    const [gone, kept] = [newId<UserId>(), newId<UserId>()];
+    bring(ring, [change(1, gone), change(2, kept), change(3, gone)]);
+    bring(ring, [change(4, gone, "user_deleted"), change(5, kept)]);
 
-    expect(ring.shared(SITE, "a", () => ({}))).toBe(first);
-    expect(ring.shared(OTHER, "a", () => ({}))).not.toBe(first);
-    bring(ring, [row(1, OTHER)]);
-    expect(ring.shared(SITE, "a", () => ({}))).toBe(first);
-    bring(ring, [row(2)]);
-    expect(ring.shared(SITE, "a", () => ({}))).not.toBe(first);
+    const bodies = ring.after(SITE, 0, 10)?.map(({ body }) => body !== undefined);
+    const versions = ring.after(SITE, 0, 10)?.map(({ version }) => version);
+
+    expect(bodies).toEqual([false, true, false, true, true]);
+    expect(versions).toEqual([1, 2, 3, 4, 5]);
   });
 
   test("wakes nobody for another Site, nor after they have stopped", () => {
@@ -106,6 +106,14 @@ function bring(ring: ChangeRing, rows: readonly LogRow[]): void {
   ring.apply({ epoch: 1, epochChanged: false, rows });
 }
 
+function change(
+  position: number,
+  userId: UserId,
+  kind: "user_updated" | "user_deleted" = "user_updated",
+) {
+  return { ...row(position, SITE, 10), userId, kind } as LogRow;
+}
+
 function row(position: number, siteId = SITE, bytes = 0): LogRow {
   return {
     type: "user_change",
@@ -119,6 +127,7 @@ function row(position: number, siteId = SITE, bytes = 0): LogRow {
     body: bytes > 0 ? new Uint8Array(bytes) : undefined,
     bulk: false,
     commitTime: new Date(0),
+    sums: undefined,
   };
 }
 
