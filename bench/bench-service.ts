@@ -8,6 +8,9 @@ import { startServiceProcess } from "./service-process.ts";
 /** A Signet with one Site, one site key and one User who is signed in. */
 export interface BenchService {
   readonly url: string;
+  /** The superuser's, to the service's own database. */
+  readonly databaseUrl: string;
+  readonly operatorKey: string;
   readonly siteKey: string;
   /** Calls with the site key. */
   readonly client: SignetClient;
@@ -23,14 +26,14 @@ export async function startBenchService(
   const folder = await createDataFolder();
   resources.defer(() => folder.remove());
   const paths = { dataDir: folder.path, logPath: join(folder.path, "service.log") };
-  const url = await startServiceProcess(paths, resources, environment);
+  const { url, databaseUrl } = await startServiceProcess(paths, resources, environment);
   const operatorKey = (await readFile(join(folder.path, "operator-key"), "utf8")).trim();
   const { secret: siteKey } = await createSiteKey(url, operatorKey);
   const client = createSignetClient({ url, key: siteKey });
   resources.defer(() => client.close());
   const user = await signUp(client);
   const accessToken = await signIn(client, user);
-  return { url, siteKey, client, user, accessToken };
+  return { url, databaseUrl, operatorKey, siteKey, client, user, accessToken };
 }
 
 /** Creates a Site, and a key that may do all that the rows need. */

@@ -34,8 +34,8 @@ async function measureAll(options: BenchOptions, resources: AsyncDisposableStack
     console.error(`measuring ${names.join("; ")}`);
     await using own = new AsyncDisposableStack();
     resources.use(own); // An interruption clears away what is in use now.
-    const { rounds, roundMs } = options;
-    const figures = await measure({ service, rounds, roundMs, resources: own });
+    const { rounds, roundMs, userCount } = options;
+    const figures = await measure({ service, rounds, roundMs, userCount, resources: own });
     const found = figures.filter(({ row }) => isWanted(options, row)).map(judge);
     if (options.json) for (const finding of found) console.log(toJsonLine(finding));
     findings.push(...found);

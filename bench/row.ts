@@ -7,6 +7,8 @@ export interface Bench {
   readonly rounds: number;
   /** How long one contender is measured in a round. */
   readonly roundMs: number;
+  /** Users of a Site where a row needs a large one. */
+  readonly userCount: number;
   /** Ends, in reverse order, what rows have started. */
   readonly resources: AsyncDisposableStack;
 }
@@ -22,7 +24,7 @@ export interface Row {
 /** One number of Signet beside that of its yardstick; sample `n` of both is from round `n`. */
 export interface Figure {
   readonly row: string;
-  readonly unit: "calls/s" | "frames/s" | "ms" | "KiB";
+  readonly unit: "calls/s" | "checks/s" | "frames/s" | "ms" | "KiB";
   readonly samples: readonly number[];
   readonly yardstick: { readonly name: string; readonly samples: readonly number[] };
   /** The ratio to reach: at least for rates, at most for times. */

@@ -2,7 +2,16 @@ import type { Row } from "./row.ts";
 import { commitToSubscriber } from "./rows/commit-to-subscriber.ts";
 import { fanOut } from "./rows/fan-out.ts";
 import { login } from "./rows/login.ts";
+import { mirrorSnapshot } from "./rows/mirror-snapshot.ts";
+import { seenToken } from "./rows/seen-token.ts";
 import { validateToken } from "./rows/validate-token.ts";
 
 /** Every row, in the order in which they are measured. */
-export const ROWS: readonly Row[] = [validateToken, login, commitToSubscriber, fanOut];
+export const ROWS: readonly Row[] = [
+  validateToken,
+  seenToken,
+  login,
+  commitToSubscriber,
+  fanOut,
+  mirrorSnapshot,
+];

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { stopProcess } from "./child-process.ts";
@@ -17,9 +18,15 @@ const POLL_MS = 50;
  */
 const THREADS_PER_CORE = 2;
 
+/** Where a service that was started is reached. */
+export interface ServiceProcess {
+  readonly url: string;
+  /** The superuser's, to the service's own database: for what no RPC does. */
+  readonly databaseUrl: string;
+}
+
 /**
  * Starts the service, as `npm start` does, with its own database, and waits until it is ready.
- * Returns its address.
  *
  * What it prints goes to a file, as it does where a service is run in earnest: nobody has to
  * keep up with reading it.
@@ -28,21 +35,24 @@ export async function startServiceProcess(
   { dataDir, logPath }: { readonly dataDir: string; readonly logPath: string },
   resources: AsyncDisposableStack,
   environment: NodeJS.ProcessEnv,
-): Promise<string> {
-  const port = await freePort();
+): Promise<ServiceProcess> {
+  const [port, postgresPort] = [await freePort(), await freePort()];
   const url = `http://127.0.0.1:${port}`;
   const log = await open(logPath, "w");
   const child = spawnService(log, {
     ...programEnvironment(environment),
     PORT: `${port}`,
     SIGNET_DATA_DIR: dataDir,
+    SIGNET_POSTGRES_PORT: `${postgresPort}`,
     UV_THREADPOOL_SIZE: `${THREADS_PER_CORE * availableParallelism()}`,
   });
   // Before it is ready, so that an interruption finds it.
   resources.defer(() => stopProcess(child));
   await log.close();
   await untilReady(child, url, logPath);
-  return url;
+  const password = await readFile(join(dataDir, "postgres-password"), "utf8");
+  const databaseUrl = `postgres://postgres:${password}@127.0.0.1:${postgresPort}/signet`;
+  return { url, databaseUrl };
 }
 
 function spawnService({ fd }: FileHandle, env: NodeJS.ProcessEnv): ChildProcess {

@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import { Client, type Submittable } from "pg";
 
 /** A copy of rows from one server to another by COPY, with nothing in between but the bytes. */
@@ -31,10 +32,7 @@ function createClient(connectionString: string): Client {
 
 /** What a statement does with the messages of COPY, of which pg makes nothing by itself. */
 interface CopyConnection {
-  readonly stream: { readonly writableNeedDrain: boolean } & NodeJS.EventEmitter & {
-      pause(): void;
-      resume(): void;
-    };
+  readonly stream: Duplex;
   query(text: string): void;
   sendCopyFromChunk(chunk: Buffer): void;
   endCopyFrom(): void;
@@ -77,7 +75,7 @@ function createOutlet(text: string, into: CopyConnection) {
   const statement = submittable(text, ended, {
     handleCopyData({ chunk }: { readonly chunk: Buffer }, { stream }: CopyConnection) {
       into.sendCopyFromChunk(chunk);
-      if (!into.stream.writableNeedDrain) return;
+      if (!into.stream.writableNeedDrain || stream.isPaused()) return;
       stream.pause();
       into.stream.once("drain", () => stream.resume());
     },

@@ -1,9 +1,7 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
-import { pino } from "pino";
-import { createDataFolder } from "../../src/demo/data-folder.ts";
-import { startEmbeddedPostgres } from "../../src/store/embedded-postgres.ts";
+import { startAppDatabase } from "../app-database.ts";
 import { createWallClock } from "../wall-clock.ts";
 
 /** Two connections to a PostgreSQL of their own: one notifies, the other listens. */
@@ -19,14 +17,8 @@ const ARRIVAL_MS_MAX = 5_000;
 
 /** Starts a PostgreSQL like the service's, and connects to it twice. */
 export async function startNotifications(resources: AsyncDisposableStack): Promise<Notifications> {
-  const folder = await createDataFolder();
-  resources.defer(() => folder.remove());
-  const log = pino({ level: "silent" });
-  const starting = startEmbeddedPostgres({ dataDir: folder.path, log });
-  // Before it has started, so that an interruption finds it.
-  resources.defer(async () => (await starting).stop());
-  const { adminUrl } = await starting;
-  const [sender, listener] = await Promise.all([connect(adminUrl), connect(adminUrl)]);
+  const url = await startAppDatabase(resources);
+  const [sender, listener] = await Promise.all([connect(url), connect(url)]);
   resources.defer(async () => {
     await Promise.all([sender.end(), listener.end()]);
   });

@@ -47,24 +47,20 @@ export async function checkSecrets(
   const beside = (await listColumns(pool, users)).filter(isSuspect);
   const elsewhere = (await listReferencingColumns(pool, users)).filter(isSuspect);
   const allow = "if it is none, say so by --allow-column <name>";
-  return [
-    beside.length === 0
-      ? ok("mirror.secrets", "no column of the table looks like a secret")
-      : fail(
-          "mirror.secrets",
-          `looks like a secret: ${beside.map(({ name }) => name).join(", ")}`,
-          `drop it, since passwords and tokens belong to Signet alone; ${allow}`,
-        ),
-    ...(elsewhere.length === 0
-      ? []
-      : [
-          warn(
-            "app.secrets",
-            `looks like a secret: ${elsewhere.map(({ table, name }) => `${table}.${name}`).join(", ")}`,
-            `an app needs no password, hash or token of a User; ${allow}`,
-          ),
-        ]),
-  ];
+  const findings: Finding[] = [];
+  if (beside.length === 0) {
+    findings.push(ok("mirror.secrets", "no column of the table looks like a secret"));
+  } else {
+    const text = `looks like a secret: ${beside.map(({ name }) => name).join(", ")}`;
+    const advice = `drop it, since passwords and tokens belong to Signet alone; ${allow}`;
+    findings.push(fail("mirror.secrets", text, advice));
+  }
+  if (elsewhere.length > 0) {
+    const named = elsewhere.map(({ table, name }) => `${table}.${name}`).join(", ");
+    const advice = `an app needs no password, hash or token of a User; ${allow}`;
+    findings.push(warn("app.secrets", `looks like a secret: ${named}`, advice));
+  }
+  return findings;
 }
 
 async function listColumns(pool: Pool, users: string): Promise<Column[]> {

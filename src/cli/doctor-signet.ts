@@ -1,32 +1,13 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { HealthVerdict } from "../../gen/signet/v1/change_pb.ts";
 import { ErrorReason, reasonOf, type SignetClient } from "../client/index.ts";
-import { urlOf } from "./connection.ts";
-import { type Context, UsageError } from "./context.ts";
+import type { Context } from "./context.ts";
 import { describeError } from "./error-line.ts";
 import { type Finding, fail, ok, skip, warn } from "./finding.ts";
 import { VERDICTS } from "./sync-status-layout.ts";
 
-const ANSWER_MS_MAX = 5_000;
 /** The id of no User and no Site. */
 const NOBODY = "00000000-0000-7000-8000-000000000000";
-/** Verifiers bear 30 s; a difference that grows gets there. */
-const SKEW_SECONDS_WARN = 5;
-const SKEW_SECONDS_MAX = 30;
-
-/** Checks that a Signet answers where the environment says, that it is ready, and its clock. */
-export async function checkAddress(context: Context): Promise<Finding[]> {
-  try {
-    const url = urlOf(context);
-    const sentMs = Date.now();
-    const answer = await get(`${url}/readyz`);
-    const reachable = ok("signet.address", `a Signet answers at ${url}`);
-    return [reachable, clockFinding(answer, (sentMs + Date.now()) / 2), readyFinding(answer)];
-  } catch (error) {
-    const text = error instanceof UsageError ? error.message : describeFetchError(error);
-    return [fail("signet.address", text, "start it, or set SIGNET_URL to where it is")];
-  }
-}
 
 /** Checks the key, and what it may do. A site key's Site is told, too. */
 export async function checkKey(
@@ -40,7 +21,8 @@ export async function checkKey(
   } catch (error) {
     const text = describeError(error, context.environment);
     if (reasonOf(error) !== ErrorReason.CREDENTIAL_INVALID) {
-      return [fail("signet.key", text, "see the address above: the key could not be tried")];
+      const advice = "calls go over HTTP/2: every proxy between has to pass it on, h2c included";
+      return [fail("signet.key", `it could not be tried: ${text}`, advice)];
     }
     const advice = "make another by `signet key create`, and set SIGNET_KEY to its secret";
     return [fail("signet.key", "the key is not known, was revoked, or has expired", advice)];
@@ -68,35 +50,6 @@ export async function checkHealth(
     }
     return skip("signet.health", `not told: ${describeError(error, environment)}`);
   }
-}
-
-async function get(url: string): Promise<Response> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS_MAX) });
-  await answer.arrayBuffer();
-  return answer;
-}
-
-/** The header has whole seconds: half of one is added, and as much is not told. */
-function clockFinding({ headers }: Response, nowMs: number): Finding {
-  const serverMs = Date.parse(headers.get("date") ?? "") + 500;
-  if (Number.isNaN(serverMs)) return skip("signet.clock", "it does not tell the time");
-  const seconds = Math.round((serverMs - nowMs) / 1_000);
-  const aside = `its clock is ${Math.abs(seconds)} s ${seconds > 0 ? "ahead of" : "behind"} this one`;
-  const advice = "let both machines take their time from the network (NTP)";
-  if (Math.abs(seconds) > SKEW_SECONDS_MAX) return fail("signet.clock", aside, advice);
-  if (Math.abs(seconds) > SKEW_SECONDS_WARN) return warn("signet.clock", aside, advice);
-  return ok("signet.clock", "its clock and this one agree");
-}
-
-function readyFinding({ ok: isReady, status }: Response): Finding {
-  if (isReady) return ok("signet.ready", "it is ready to serve");
-  const advice = "look at its log: the database may be away, or migrations may be missing";
-  return fail("signet.ready", `it is not ready to serve (status ${status})`, advice);
-}
-
-function describeFetchError(error: unknown): string {
-  const cause = error instanceof Error ? (error.cause ?? error) : error;
-  return `no Signet answers: ${cause instanceof Error ? cause.message || cause.name : cause}`;
 }
 
 async function checkOperatorKey({ sites }: SignetClient, siteId = ""): Promise<Finding[]> {

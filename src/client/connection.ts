@@ -45,6 +45,7 @@ export function createConnection(url: string): Connection {
       authority: current.authority,
       async request(...request) {
         const stream = await current.request(...request);
+        stream.session?.off("error", ignoreLateError).on("error", ignoreLateError);
         stream.session?.setLocalWindowSize(WINDOW_BYTES); // Of the connection as a whole.
         return stream.once("response", hear);
       },
@@ -64,6 +65,12 @@ export function createConnection(url: string): Connection {
     },
   };
 }
+
+/**
+ * A session that is closed may still report how its connection has ended, when its manager has
+ * stopped to listen; and an error that nobody hears ends the process.
+ */
+function ignoreLateError(): void {}
 
 function isOpen(manager: Http2SessionManager): boolean {
   return manager.state() !== "closed" && manager.state() !== "error";

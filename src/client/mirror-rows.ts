@@ -124,7 +124,13 @@ function elementType(name: UserColumn): string {
 }
 
 function incomingValues(users: readonly User[], { epoch, scope }: RowOrigin): unknown[] {
-  return [...USER_NAMES.map((name) => arrayLiteral(users.map(USER_COLUMNS[name]))), epoch, scope];
+  return [...USER_NAMES.map((name) => columnLiteral(users, USER_COLUMNS[name])), epoch, scope];
+}
+
+/** Nothing but nulls is the empty array: `unnest` fills up with them. */
+function columnLiteral(users: readonly User[], textOf: (user: User) => string | undefined): string {
+  const texts = users.map(textOf);
+  return arrayLiteral(texts.some((text) => text !== undefined) ? texts : []);
 }
 
 function upsertText({ users, tombstones }: MirrorNames, takesOtherScope: boolean): string {

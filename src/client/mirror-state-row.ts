@@ -44,7 +44,9 @@ function readSumColumns(row: Readonly<Record<string, unknown>>): MirrorSums | un
 
 /**
  * Moves the state from one revision to the next, keeps other writers out until the transaction
- * ends, and lets the guard pass it. Returns the state with the sums from before the write.
+ * ends, and lets the guard pass it. Returns the state with the sums from before the write. In a
+ * snapshot nothing waits for the disk: pages that are lost with the machine take their cursor with
+ * them, and come again.
  *
  * @throws {MirrorConflictError} where the revision is another one by now.
  */
@@ -61,7 +63,8 @@ export async function moveStateRow(
             user_count = case when $2 in ('new', 'snapshot') then null else user_count end,
             update_time = now()
       where stream = 'users' and revision = $1
-      returning ${STATE_COLUMNS}, set_config('${WRITER_SETTING}', 'on', true)`,
+      returning ${STATE_COLUMNS}, set_config('${WRITER_SETTING}', 'on', true),
+                case when $2 = 'snapshot' then set_config('synchronous_commit', 'off', true) end`,
     [
       from.revision.toString(),
       to.phase,

@@ -54,8 +54,8 @@ export interface SignetClient {
    */
   tokenVerifier(options: ClientVerifierOptions): SiteTokenVerifier;
   /**
-   * Streams Revocations over one connection, for whoever keeps them somewhere: createRevocationMirror
-   * does so in PostgreSQL. A program that checks tokens itself wants `tokenVerifier` instead.
+   * Streams Revocations over one connection, for whoever keeps them somewhere, such as
+   * createRevocationMirror. A program that checks tokens itself wants `tokenVerifier` instead.
    */
   watchRevocations(options: WatchRevocationsOptions): FrameReader<WatchRevocationsResponse>;
   /** Ends all connections, with the calls and subscriptions on them. */

@@ -14,12 +14,15 @@ export interface FastAnswer extends FrameSink {
 /** Begins nothing yet: headers go out with the first bytes, in the same packet. */
 export function createFastAnswer(stream: ServerHttp2Stream, protocol: FastProtocol): FastAnswer {
   const headers: Record<string, string> = { "content-type": protocol.contentType };
+  let isBegun = false;
   let isEnded = false;
   /** The server ends a stream without asking whoever writes it, and so does the client. */
   const isOver = (): boolean => isEnded || stream.destroyed || stream.closed;
 
   function begin(): void {
-    if (!stream.headersSent) stream.respond(headers, { waitForTrailers: protocol.hasTrailers });
+    if (isBegun) return;
+    isBegun = true;
+    stream.respond(headers, { waitForTrailers: protocol.hasTrailers });
   }
 
   return {

@@ -53,6 +53,8 @@ export interface SiteModel extends AsyncDisposable {
   forget(id: string): void;
   /** Creates or changes a User, with no Change that would tell of it. */
   putSilently(id: string, email?: string): void;
+  /** Leaves a tombstone, with no Change that would tell of it. */
+  removeSilently(id: string): void;
   /** What Mirrors have reported. */
   readonly reports: readonly ReportMirrorRequest[];
   /** Cuts every connection. */
@@ -106,6 +108,11 @@ export async function startSiteModel(siteId = SITE_ID): Promise<SiteModel> {
     log.push(user);
     announce();
     return user.version;
+  }
+
+  function tombstoneOf(id: string): User {
+    const version = (users.get(id)?.version ?? 0n) + 1n;
+    return create(UserSchema, { id, siteId, version, state: UserState.DELETED });
   }
 
   function announce(): void {
@@ -243,10 +250,8 @@ export async function startSiteModel(siteId = SITE_ID): Promise<SiteModel> {
       const version = (users.get(id)?.version ?? 0n) + 1n;
       return write(create(UserSchema, { id, siteId, version, email, state: UserState.ACTIVE }));
     },
-    remove(id) {
-      const version = (users.get(id)?.version ?? 0n) + 1n;
-      write(create(UserSchema, { id, siteId, version, state: UserState.DELETED }));
-    },
+    remove: (id) => void write(tombstoneOf(id)),
+    removeSilently: (id) => void users.set(id, tombstoneOf(id)),
     forget(id) {
       users.delete(id);
     },

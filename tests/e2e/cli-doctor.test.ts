@@ -106,7 +106,8 @@ describe("signet doctor", () => {
   test("fails where the clocks differ, and where the service is not ready", async () => {
     await using server = await openServer((response) => {
       const date = new Date(Date.now() - 120_000).toUTCString();
-      response.writeHead(503, { date }).end("{}");
+      const missing = ["database"];
+      response.writeHead(503, { date }).end(JSON.stringify({ status: "not_ready", missing }));
     });
 
     const { of } = await examine([], { ...environment(), SIGNET_URL: server.url });
@@ -115,7 +116,23 @@ describe("signet doctor", () => {
       verdict: "fail",
       text: expect.stringMatching(/^its clock is 1(19|20|21) s behind this one$/),
     });
-    expect(of("signet.ready")).toMatchObject({ verdict: "fail" });
+    expect(of("signet.ready")).toMatchObject({
+      verdict: "fail",
+      text: "it is not ready to serve, for want of: database",
+    });
+    // A server like this one speaks HTTP/1.1 alone.
+    expect(of("signet.key")).toMatchObject({
+      verdict: "fail",
+      advice: expect.stringContaining("HTTP/2"),
+    });
+  });
+
+  test("tells a Signet from whatever else may answer", async () => {
+    await using server = await openServer((response) => response.end("<h1>Welcome</h1>"));
+
+    const { of } = await examine([], { ...environment(), SIGNET_URL: `${server.url}/` });
+
+    expect(of("signet.address")?.text).toMatch(/^what answers at \S+ is no Signet$/);
   });
 
   test("warns of an operator key in the place of a site key", async () => {
@@ -271,7 +288,8 @@ async function alter(what: string): Promise<void> {
 
 async function triggerDefinition(): Promise<string> {
   const { rows } = await app.pool.query<{ definition: string }>(
-    "select pg_get_triggerdef(oid) as definition from pg_trigger where tgname = 'signet_guard_update'",
+    `select pg_get_triggerdef(oid) as definition from pg_trigger
+      where tgname = 'signet_guard_update'`,
   );
   return rows[0]?.definition ?? "";
 }

@@ -143,8 +143,9 @@ describe("signet sync watch", () => {
 
   test("ends quietly when its reader has read enough", async () => {
     await signUp(site.backend);
-    const script = `"${process.execPath}" src/cli/main.ts sync watch --from-start --json | head -n 1`;
-    const reading = runProgram("bash", ["-c", `set -o pipefail; ${script}`], environment);
+    const command = `"${process.execPath}" src/cli/main.ts sync watch --from-start --json`;
+    const script = `set -o pipefail; ${command} | head -n 1`;
+    const reading = runProgram("bash", ["-c", script], environment);
     const ended = { done: false };
     const { exitCode, stdout, stderr } = await Promise.race([
       reading.finally(() => (ended.done = true)),

@@ -217,7 +217,9 @@ describe("the program", () => {
 });
 
 test("every command explains itself with examples", async () => {
-  for (const words of [["site", "create"], ["key", "create"], ["user", "update"], ["migrate"]]) {
+  const sync = ["watch", "mirror", "reconcile"].map((word) => ["sync", word]);
+  const others = [["site", "create"], ["key", "create"], ["user", "update"], ["migrate"]];
+  for (const words of [...others, ...sync, ["doctor"]]) {
     const { exitCode, stdout } = await runSignet([...words, "--help"], {});
 
     expect(exitCode).toBe(0);

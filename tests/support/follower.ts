@@ -1,8 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Change, ChangeBatch } from "../../gen/signet/v1/change_pb.ts";
-import type { WatchUsersResponse } from "../../gen/signet/v1/sync_service_pb.ts";
+import type { Change, ChangeBatch, Sums } from "../../gen/signet/v1/change_pb.ts";
+import type {
+  ListChangesResponse,
+  WatchUsersResponse,
+} from "../../gen/signet/v1/sync_service_pb.ts";
 import { type User, UserState } from "../../gen/signet/v1/user_pb.ts";
 import type { Clients } from "./builders.ts";
+import { createSiteSums } from "./site-sums.ts";
+import { isPassing } from "./unforeseen.ts";
 
 /** What a follower holds of a User. */
 export interface Held {
@@ -15,16 +20,31 @@ export interface Follower {
   readonly mirror: ReadonlyMap<string, Held>;
   /** The position up to which everything has been applied. */
   position(): number;
-  /** What must stay empty: gaps, and versions that do not follow from each other. */
+  /**
+   * What must stay empty: gaps, versions that do not follow from each other, sums that are not
+   * those of the mirror, and refusals that no crash of the service explains.
+   */
   readonly faults: readonly string[];
   /** How often a change came again after a resume. */
   repeats(): number;
+  /** Streams, or rows of polls that go on from each other. */
   streams(): number;
+  /** Checkpoints whose sums were compared. */
+  compared(): number;
   /**
    * Follows stream after stream, each left after a random number of frames, until `end`, which
    * may still rise to begin with.
    */
   followTo(end: () => number, signal: AbortSignal): Promise<void>;
+}
+
+/** How a follower follows. */
+export interface FollowerOptions {
+  readonly clientId: string;
+  /** It leaves after so many frames at most. */
+  readonly framesMax: number;
+  /** Whether it calls ListChanges again and again; by default it streams. */
+  readonly polls?: boolean;
 }
 
 type Frame = WatchUsersResponse["frame"];
@@ -35,20 +55,31 @@ type Frame = WatchUsersResponse["frame"];
  */
 export function createFollower(
   processes: readonly Pick<Clients, "sync">[],
-  { clientId, framesMax }: { readonly clientId: string; readonly framesMax: number },
+  { clientId, framesMax, polls = false }: FollowerOptions,
 ): Follower {
   const mirror = new Map<string, Held>();
   /** The version of each User's last change; what a snapshot brought is not in it. */
   const changed = new Map<string, number>();
   const faults: string[] = [];
-  const count = { position: 0, repeats: 0, streams: 0 };
+  const count = { position: 0, exactFrom: 0, repeats: 0, streams: 0, compared: 0 };
+  const sums = createSiteSums();
   let cursor = "";
 
   function apply(user: User): void {
     const held = mirror.get(user.id);
     const version = Number(user.version);
     if (held && version <= held.version) return;
-    mirror.set(user.id, { version, deleted: user.state === UserState.DELETED });
+    const next = { version, deleted: user.state === UserState.DELETED };
+    sums.replace(user.id, held, next);
+    mirror.set(user.id, next);
+  }
+
+  /** What was applied again after a resume is ahead of the position, and cannot be compared. */
+  function compare(position: number, told: Sums | undefined): void {
+    if (!told || position !== count.position || position < count.exactFrom) return;
+    count.compared += 1;
+    const own = sums.read();
+    if (told.count !== own.count || told.xor !== own.xor) faults.push(`other sums at ${position}`);
   }
 
   /** Each position is one step of one User's version, also where a change stands for others. */
@@ -89,8 +120,10 @@ export function createFollower(
     if (frame.case === "snapshotPage") for (const user of frame.value.users) apply(user);
     if (frame.case === "snapshotEnd") {
       count.position = Math.max(count.position, Number(frame.value.tailPosition));
+      count.exactFrom = Math.max(count.exactFrom, Number(frame.value.position));
     }
     if (frame.case === "changeBatch") applyBatch(frame.value);
+    if (frame.case === "checkpoint") compare(Number(frame.value.position), frame.value.sums);
     const forgets = Math.random() < 0.1;
     if (frame.value && "cursor" in frame.value && !forgets) cursor = frame.value.cursor || cursor;
   }
@@ -103,14 +136,25 @@ export function createFollower(
     count.streams += 1;
     try {
       const ended = AbortSignal.any([leaving.signal, signal]);
-      const request = { cursor, clientId, heartbeatSeconds: 1 };
-      for await (const { frame } of sync.watchUsers(request, { signal: ended })) {
+      for await (const frame of (polls ? poll : watch)(sync, ended)) {
         take(frame);
         left -= 1;
-        if (left === 0 || count.position >= end()) return;
+        if (left <= 0 || count.position >= end()) return;
       }
     } finally {
       leaving.abort();
+    }
+  }
+
+  async function* watch(sync: Clients["sync"], signal: AbortSignal): AsyncGenerator<Frame> {
+    const request = { cursor, clientId, heartbeatSeconds: 1 };
+    for await (const { frame } of sync.watchUsers(request, { signal })) yield frame;
+  }
+
+  async function* poll(sync: Clients["sync"], signal: AbortSignal): AsyncGenerator<Frame> {
+    for (;;) {
+      const request = { cursor, clientId, waitSeconds: 1 };
+      yield* framesOf(await sync.listChanges(request, { signal }));
     }
   }
 
@@ -120,11 +164,26 @@ export function createFollower(
     position: () => count.position,
     repeats: () => count.repeats,
     streams: () => count.streams,
+    compared: () => count.compared,
     async followTo(end, signal) {
       while (count.position < end()) {
         signal.throwIfAborted();
-        await followOnce(end, signal).catch(() => sleep(20)); // To be resumed.
+        await followOnce(end, signal).catch(async (error: unknown) => {
+          if (!isPassing(error) && !signal.aborted) faults.push(String(error));
+          await sleep(20 + Math.random() * 100); // To be resumed.
+        });
       }
     },
   };
+}
+
+/** What an answer brings, as a stream would send it. */
+function framesOf(answer: ListChangesResponse): Frame[] {
+  const { snapshotPage, snapshotEnd, changeBatch, checkpoint } = answer;
+  const frames: Frame[] = [];
+  if (snapshotPage) frames.push({ case: "snapshotPage", value: snapshotPage });
+  if (snapshotEnd) frames.push({ case: "snapshotEnd", value: snapshotEnd });
+  if (changeBatch) frames.push({ case: "changeBatch", value: changeBatch });
+  if (checkpoint) frames.push({ case: "checkpoint", value: checkpoint });
+  return frames;
 }

@@ -1,0 +1,26 @@
+import { expect, test } from "vitest";
+import { describeRun, runFaults } from "../support/fault-run.ts";
+
+const PLAN = {
+  changes: 4_000,
+  writers: 16,
+  users: 100,
+  processes: 2,
+  readers: { grpc: 2, connect: 2, polls: 1, memoryMirrors: 1, postgresMirrors: 2 },
+  framesMax: 40,
+  serviceKills: 3,
+  postgresKills: 1,
+} as const;
+
+test("loses and doubles no change when service and PostgreSQL are killed amid writes", async ({
+  signal,
+  annotate,
+}) => {
+  const report = await runFaults(PLAN, signal);
+
+  await annotate(describeRun(PLAN, report));
+  expect(report.faults).toEqual([]);
+  expect(report.confirmed).toBeGreaterThanOrEqual(PLAN.changes);
+  expect(report.openings).toBeGreaterThan(50);
+  expect(report.compared).toBeGreaterThan(50);
+});
