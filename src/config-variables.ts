@@ -35,6 +35,7 @@ const VARIABLES = z.object({
   SIGNET_CHANGE_RETENTION_DAYS: wholeNumber(0, 3_650).default(7),
   SIGNET_CHANGE_RETENTION_ROWS: wholeNumber(10_000, 1_000_000_000).default(10_000_000),
   SIGNET_TOMBSTONE_RETENTION_DAYS: wholeNumber(1, 3_650).default(90),
+  SIGNET_SIGNING_KEY_DAYS: wholeNumber(1, 3_650).default(90),
   SIGNET_PEERS: z.literal("", "must be empty: peers are not supported yet").default(""),
   SMTP_URL: smtpUrl().optional(),
   SMTP_FROM: text(/^[^\p{Cc}@]*[^\s@]@[^\s@][^\p{Cc}@]*$/u, "must be one mail sender").optional(),

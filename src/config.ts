@@ -34,6 +34,8 @@ export interface Config {
   /** Passwords hashed at once: argon2 shares the threads of libuv, and takes half of them. */
   readonly hashConcurrency: number;
   readonly retention: Retention;
+  /** After so many days a key that signs access tokens is replaced by the next one. */
+  readonly signingKeyDays: number;
   readonly logLevel: LogLevel;
   readonly workers: number;
   /** What is allowed but unwise; to be logged at start. */
@@ -105,6 +107,7 @@ function toConfig(variables: ConfigVariables): Config {
       changeRows: variables.SIGNET_CHANGE_RETENTION_ROWS,
       tombstoneDays: variables.SIGNET_TOMBSTONE_RETENTION_DAYS,
     }),
+    signingKeyDays: variables.SIGNET_SIGNING_KEY_DAYS,
     logLevel: variables.LOG_LEVEL,
     workers: Number(variables.SIGNET_WORKERS),
     warnings: Object.freeze(warnings(variables)),

@@ -97,7 +97,9 @@ async function run(
     : createLogMailer(console.log);
   cleanups.push(() => mailer.close());
   const mail = { deps: service.deps, mailer, defaultSender: parseSender(config.mailFrom) };
-  const jobs = await startJobs({ db, mail, retention: config.retention, log });
+  const { retention, signingKeyDays: days } = config;
+  const signingKeys = { deps: service.deps, days };
+  const jobs = await startJobs({ db, mail, retention, signingKeys, log });
   cleanups.push(() => jobs.stop());
 
   console.log(readyMessage(config, keys, performance.now() - beginMs));

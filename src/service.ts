@@ -8,6 +8,7 @@ import type { Config } from "./config.ts";
 import { createCursorBox } from "./crypto/cursor-box.ts";
 import { createEnvelope } from "./crypto/envelope.ts";
 import { createHashQueue } from "./crypto/hash-queue.ts";
+import { createKeyedDigest } from "./crypto/keyed-digest.ts";
 import { createPasswordHasher } from "./crypto/password-hash.ts";
 import { operatorKeyHash } from "./crypto/site-secret.ts";
 import { createSubkeys, type MasterKeys } from "./crypto/subkeys.ts";
@@ -18,9 +19,8 @@ import { createKeyRing } from "./domain/key-ring.ts";
 import { createKnownSites } from "./domain/known-sites.ts";
 import { createLiveState } from "./domain/live-state.ts";
 import { createRevocationLog } from "./domain/revocation-log.ts";
+import { wellKnownOf } from "./domain/well-known.ts";
 import { systemClock } from "./model/clock.ts";
-import { Failure } from "./model/failure.ts";
-import type { SiteId } from "./model/id.ts";
 import type { Secret } from "./model/secret.ts";
 import { readAccessRules } from "./rpc/access-rules.ts";
 import { authService } from "./rpc/auth-service.ts";
@@ -33,6 +33,7 @@ import { syncService } from "./rpc/sync-service.ts";
 import { syncStreams } from "./rpc/sync-streams.ts";
 import { userService } from "./rpc/user-service.ts";
 import { createWatchDeps } from "./rpc/watch-deps.ts";
+import type { EdgeLimits } from "./server/edge-limits.ts";
 import type { Readiness } from "./server/readiness.ts";
 import { createServer, type Server } from "./server/server.ts";
 import { CHANGE_CHANNEL } from "./store/changes.ts";
@@ -50,6 +51,8 @@ export interface ServiceOptions {
   readonly adapterOnly?: boolean;
   /** What differs from `STREAM_BOUNDS`: for tests, which cannot wait for so long. */
   readonly streamBounds?: Partial<StreamBounds>;
+  /** What differs from `EDGE_LIMITS`: for tests too. */
+  readonly edgeLimits?: Partial<EdgeLimits>;
 }
 
 /** All parts of the service, wired up. */
@@ -79,6 +82,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     hasher: await createPasswordHasher(subkeys, hashQueue),
     envelope,
     cursors: createCursorBox(subkeys),
+    keyedDigest: createKeyedDigest(subkeys),
     operatorKeyHash: requireOperatorKeyHash(options.operatorKey),
     encodeUser,
     publicUrl: config.publicUrl,
@@ -110,7 +114,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const gate = { rules: readAccessRules(SERVICES), authentication, sites };
   const rules = createCallRules({ log, gate, isStarted: () => started });
   const server = createServer({
-    config: { ...config, tls: await readTls(config) },
+    config: { ...config, tls: await readTls(config), limits: options.edgeLimits ?? {} },
     interceptors: rules.interceptors,
     ...(!options.adapterOnly && { direct: { rules, streams: syncStreams(users) } }),
     routes: (router) =>
@@ -120,7 +124,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
         .service(UserService, userService(deps))
         .service(SyncService, syncService(deps, { users, revocations })),
     readiness,
-    jwks: (siteId) => findJwks(deps, siteId),
+    wellKnown: wellKnownOf(deps),
     endStreams: users.ends.drain,
     refusal: failureToConnectError,
     log,
@@ -154,15 +158,6 @@ function requireOperatorKeyHash(operatorKey: Secret): Buffer {
   const hash = operatorKeyHash(operatorKey.reveal());
   if (!hash) throw new Error("the operator key is malformed");
   return hash;
-}
-
-async function findJwks(deps: Deps, siteId: SiteId) {
-  try {
-    return { keys: (await deps.sites.get(siteId)).publicJwks };
-  } catch (error) {
-    if (error instanceof Failure && error.reason === "site_not_found") return undefined;
-    throw error;
-  }
 }
 
 async function readTls({ tls }: Config) {

@@ -90,7 +90,8 @@ function openParts(
   options: MirrorOptions,
   { signal }: Interruption,
 ): Parts & AsyncDisposable {
-  const { site: siteId, table, revocationsTable, tombstones, name, clientId } = options;
+  const { site: siteId, table = DEFAULT_TABLES.users, revocationsTable } = options;
+  const { tombstones, name, clientId } = options;
   const place = { client, pool, siteId, clientId, signal };
   const onEvent = (event: UserMirrorEvent) => reportEvent(context, options, event);
   const users = options.users

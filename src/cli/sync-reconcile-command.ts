@@ -98,7 +98,9 @@ async function compare(
     repair,
     deep,
     signal,
-    onProgress: ({ leavesDone, leavesTotal }) => showProgress(leavesDone, leavesTotal),
+    onProgress({ leavesDone, leavesTotal }) {
+      if (leavesTotal > 0) showProgress(leavesDone, leavesTotal);
+    },
   });
   try {
     return await Promise.race([comparing, failureOf(mirror)]);

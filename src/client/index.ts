@@ -36,8 +36,14 @@ export type {
   UserMirrorEvent,
 } from "./mirror-report.ts";
 export {
+  type AlteredRows,
   type IdRange,
+  type LeafRow,
+  type MirrorDigests,
   type MirrorPhase,
+  type MirrorPlace,
+  type MirrorRecord,
+  type MirrorRepair,
   type MirrorRules,
   type MirrorState,
   type MirrorStorage,
@@ -49,6 +55,7 @@ export {
   type RowVersion,
   type WriteResult,
 } from "./mirror-storage.ts";
+export type { MirrorSums } from "./mirror-sums.ts";
 export type { WaitOptions } from "./mirror-waiting.ts";
 export type { MirrorConnection, MirrorPool, PooledConnection } from "./postgres-connection.ts";
 export { createPostgresMirror, type PostgresMirrorPlace } from "./postgres-mirror.ts";

@@ -14,19 +14,22 @@ export interface Act {
   readonly clientIp?: string;
 }
 
-/** Writes an act of a caller into the audit log of the Site, in the transaction of the act. */
+/** Who acts: a caller, or Signet by itself. */
+export type Actor = Caller | { readonly kind: "system" };
+
+/** Writes an act into the audit log of the Site, in the transaction of the act. */
 export async function recordAct(
   tx: Queryable,
   siteId: SiteId,
-  caller: Caller,
+  actor: Actor,
   act: Act,
   now: Date,
 ): Promise<void> {
   await insertAuditEvent(tx, siteId, {
     id: newId(now),
     kind: act.kind,
-    actorKind: caller.kind,
-    actorId: actorId(caller),
+    actorKind: actor.kind,
+    actorId: actorId(actor),
     subjectId: act.subjectId,
     details: act.details ?? {},
     personal: undefined,
@@ -35,14 +38,15 @@ export async function recordAct(
   });
 }
 
-function actorId(caller: Caller): string {
-  switch (caller.kind) {
+function actorId(actor: Actor): string {
+  switch (actor.kind) {
     case "site_key":
-      return caller.keyId;
+      return actor.keyId;
     case "user":
-      return caller.userId;
+      return actor.userId;
     case "operator":
     case "anonymous":
+    case "system":
       return "";
   }
 }

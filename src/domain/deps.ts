@@ -1,5 +1,6 @@
 import type { CursorBox } from "../crypto/cursor-box.ts";
 import type { Envelope } from "../crypto/envelope.ts";
+import type { KeyedDigest } from "../crypto/keyed-digest.ts";
 import type { PasswordHasher } from "../crypto/password-hash.ts";
 import type { Clock } from "../model/clock.ts";
 import type { User } from "../model/user.ts";
@@ -14,6 +15,7 @@ export interface Deps {
   readonly hasher: PasswordHasher;
   readonly envelope: Envelope;
   readonly cursors: CursorBox;
+  readonly keyedDigest: KeyedDigest;
   /** SHA-256 of the operator key; see `crypto/site-secret`. */
   readonly operatorKeyHash: Buffer;
   /** Encodes what is published of a User; the bytes are opaque below `rpc/`. */

@@ -14,7 +14,7 @@ import type { LoginStep } from "../store/login-challenges.ts";
 import type { Queryable } from "../store/sql.ts";
 import { findUser } from "../store/users.ts";
 import type { Deps } from "./deps.ts";
-import { countGuess } from "./guesses.ts";
+import { acceptGuess, countGuess, noteRightGuess } from "./guesses.ts";
 import { type MintedChallenge, mintLoginChallenge } from "./login-challenges.ts";
 import { type StartedSession, startSession } from "./started-session.ts";
 import { audiencesOf } from "./tokens.ts";
@@ -53,8 +53,10 @@ export async function login(
   const known = await deps.sites.get(siteId);
   const { user, credentials } = await findAccount(deps, siteId, attempt.identifier);
   const { password, signal, client } = attempt;
-  const allowed = await countGuess(deps, siteId, { userId: user?.id ?? newId<UserId>(), client });
-  const checked = allowed ? credentials?.password : undefined;
+  const identifier = nameOf(attempt.identifier);
+  const named = { userId: user?.id, identifier, flow: "login", client } as const;
+  const guess = await countGuess(deps, siteId, named);
+  const checked = guess.allowed ? credentials?.password : undefined;
   const right = await deps.hasher.verify({ siteId, signal }, password, checked);
   if (!right || !user || !credentials || user.state !== "active") throw new Failure("login_failed");
   if (!user.emailVerified) throw new Failure("email_unverified");
@@ -74,8 +76,10 @@ export async function login(
     if (step) {
       const waiting = { step, userId: user.id, generation, audiences, client };
       const challenge = await mintLoginChallenge(tx, known.site, waiting, now);
+      await noteRightGuess(tx, siteId, guess);
       return { outcome: step, challenge };
     }
+    await acceptGuess(tx, siteId, guess);
     const started = await startSession(deps, tx, caller, known, { ...proved, audiences }, now);
     return { outcome: "session", started };
   });
@@ -96,8 +100,17 @@ async function findAccount(
     siteId,
     async (tx: Queryable) => {
       const user = await findUser(tx, siteId, identifier);
-      return { user, credentials: user && (await findCredentials(tx, siteId, user.id)) };
+      // Looked up for nobody too: the same work is done whether or not there is such a User.
+      const credentials = await findCredentials(tx, siteId, user?.id ?? newId<UserId>());
+      return { user, credentials };
     },
     { readOnly: true },
   );
+}
+
+/** Writes a name in one way, whichever kind it is of. */
+function nameOf(identifier: LoginAttempt["identifier"]): string {
+  return identifier.by === "email"
+    ? `email:${identifier.email}`
+    : `username:${identifier.username}`;
 }

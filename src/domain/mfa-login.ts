@@ -4,7 +4,7 @@ import type { SiteId } from "../model/id.ts";
 import { countRecoveryCodes } from "../store/second-factors.ts";
 import { lockUser } from "../store/users.ts";
 import type { Deps } from "./deps.ts";
-import { countGuess, forgiveGuesses } from "./guesses.ts";
+import { acceptGuess, countGuess } from "./guesses.ts";
 import { findPresentedChallenge, useChallenge } from "./login-challenges.ts";
 import { acceptCode, type FactorCode } from "./second-factor.ts";
 import { type StartedSession, startSession } from "./started-session.ts";
@@ -35,20 +35,21 @@ export async function completeMfa(
     (tx) => findPresentedChallenge(tx, siteId, challengeToken, "code", deps.clock.now()),
     { readOnly: true },
   );
-  const allowed = await countGuess(deps, siteId, { userId, client });
+  const guess = await countGuess(deps, siteId, { userId, flow: "second_factor", client });
   return await write(deps, siteId, async (tx) => {
     const now = deps.clock.now();
     const locked = await lockUser(tx, siteId, userId);
     const challenge = await findPresentedChallenge(tx, siteId, challengeToken, "code", now);
     if (locked?.user.state !== "active") throw new Failure("login_failed");
-    if (!allowed || !(await acceptCode(deps, tx, siteId, userId, code, now))) {
+    if (!guess.allowed || !(await acceptCode(deps, tx, siteId, userId, code, now))) {
       throw new Failure("login_failed");
     }
     await useChallenge(tx, siteId, challenge, now);
-    await forgiveGuesses(tx, siteId, userId);
+    await acceptGuess(tx, siteId, guess);
     const { generation, audiences } = challenge;
     const amr = code.by === "totp" ? ["pwd", "otp", "mfa"] : ["pwd", "mfa"];
-    const proved = { user: locked.user, generation, audiences, client: challenge.client, amr };
+    const device = { ...client, ...challenge.client }; // As it was at the password.
+    const proved = { user: locked.user, generation, audiences, client: device, amr };
     const started = await startSession(deps, tx, caller, known, proved, now);
     if (code.by === "totp") return { started, codesLeft: undefined };
     return { started, codesLeft: await countRecoveryCodes(tx, siteId, userId) };

@@ -9,7 +9,7 @@ import { lockLiveSession } from "../store/sessions.ts";
 import { findUser, lockUser } from "../store/users.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
-import { countGuess, forgiveGuesses } from "./guesses.ts";
+import { acceptGuess, countGuess, forgiveGuesses } from "./guesses.ts";
 import { type RenewedSession, renewSession, requireRecentLogin } from "./renewed-session.ts";
 import { saveUser, write } from "./write.ts";
 
@@ -39,9 +39,10 @@ export async function changePassword(
   const { user: found, credentials } = await findAccount(deps, caller);
   // With a second factor the password alone proves nothing.
   const byPassword = currentPassword !== undefined && !found.mfaEnabled;
+  const named = { userId, flow: "password_change", client } as const;
+  const guess = currentPassword && (await countGuess(deps, siteId, named));
   if (currentPassword) {
-    const allowed = await countGuess(deps, siteId, { userId, client });
-    const stored = allowed ? credentials.password : undefined;
+    const stored = guess?.allowed ? credentials.password : undefined;
     const right = await deps.hasher.verify({ siteId, signal }, currentPassword, stored);
     if (!right) throw new Failure("login_failed");
   }
@@ -58,6 +59,7 @@ export async function changePassword(
     }
     await updatePassword(tx, siteId, userId, hash);
     await deleteOneTimeTokens(tx, siteId, userId, "reset_password");
+    if (guess) await acceptGuess(tx, siteId, guess);
     await forgiveGuesses(tx, siteId, userId);
     const version = locked.nextVersion;
     const after = { ...locked.user, version, passwordChangeTime: now, updateTime: now };

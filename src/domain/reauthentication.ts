@@ -8,7 +8,7 @@ import { lockLiveSession, updateSessionProof } from "../store/sessions.ts";
 import { findUser, lockUser } from "../store/users.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
-import { countGuess, forgiveGuesses } from "./guesses.ts";
+import { acceptGuess, countGuess } from "./guesses.ts";
 import { acceptCode, type FactorCode } from "./second-factor.ts";
 import { type AccessToken, mintAccessToken } from "./tokens.ts";
 import { write } from "./write.ts";
@@ -39,11 +39,11 @@ export async function reauthenticate(
 }> {
   const { siteId, userId } = caller;
   const known = await deps.sites.get(siteId);
-  const allowed = await countGuess(deps, siteId, { userId, client });
+  const guess = await countGuess(deps, siteId, { userId, flow: "reauthentication", client });
   const credentials = await deps.db.inSite(siteId, (tx) => findCredentials(tx, siteId, userId), {
     readOnly: true,
   });
-  const stored = allowed ? credentials?.password : undefined;
+  const stored = guess.allowed ? credentials?.password : undefined;
   const right = await deps.hasher.verify({ siteId, signal }, password, stored);
   if (!right || !credentials) throw new Failure("login_failed");
   return await write(deps, siteId, async (tx) => {
@@ -59,7 +59,7 @@ export async function reauthenticate(
       const accepted = code && (await acceptCode(deps, tx, siteId, userId, code, now));
       if (!accepted) throw new Failure("login_failed");
     }
-    await forgiveGuesses(tx, siteId, userId);
+    await acceptGuess(tx, siteId, guess);
     const amr = user.mfaEnabled ? ["pwd", "otp", "mfa"] : ["pwd"];
     const session = await updateSessionProof(tx, siteId, live.id, { authTime: now, amr });
     const act = { kind: "session.reauthenticated", subjectId: userId, clientIp: client.ip };

@@ -25,16 +25,15 @@ export async function createSite(
   settings: SiteSettings,
 ): Promise<Site> {
   const siteId = id ?? newId<SiteId>(deps.clock.now());
-  const [current, next] = await Promise.all([
-    makeSigningKey(deps.envelope, siteId, settings.signingAlgorithm, "current"),
-    makeSigningKey(deps.envelope, siteId, settings.signingAlgorithm, "next"),
-  ]);
+  const makeKey = (state: "current" | "next") =>
+    makeSigningKey(deps.envelope, siteId, settings.signingAlgorithm, state, deps.clock.now());
+  const [current, next] = await Promise.all([makeKey("current"), makeKey("next")]);
   return await write(deps, siteId, async (tx) => {
     const now = deps.clock.now();
     const inserted = await insertSite(tx, siteId, settings, now);
     if (inserted) {
-      await insertSigningKey(tx, siteId, current, now);
-      await insertSigningKey(tx, siteId, next, now);
+      await insertSigningKey(tx, siteId, current);
+      await insertSigningKey(tx, siteId, next);
       await appendNotice(tx, siteId, { kind: "site_changed", subjectId: siteId }, now);
       await recordAct(tx, siteId, caller, { kind: "site.created", subjectId: siteId }, now);
     }

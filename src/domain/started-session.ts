@@ -5,10 +5,12 @@ import type { Session } from "../model/session.ts";
 import type { Site } from "../model/site.ts";
 import type { User } from "../model/user.ts";
 import { recordLogin } from "../store/credentials.ts";
+import { addMailJob } from "../store/mail-jobs.ts";
 import { insertSession } from "../store/sessions.ts";
 import type { Queryable } from "../store/sql.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
+import { isSeenDevice, rememberDevice } from "./known-devices.ts";
 import type { KnownSite } from "./known-sites.ts";
 import { mintRefreshToken, type RefreshToken } from "./refresh-tokens.ts";
 import { type AccessToken, mintAccessToken } from "./tokens.ts";
@@ -30,6 +32,8 @@ export interface StartedSession {
   readonly user: User;
   readonly accessToken: AccessToken;
   readonly refreshToken: RefreshToken;
+  /** Marks the device as known from now on. */
+  readonly deviceToken: string;
 }
 
 /**
@@ -46,19 +50,24 @@ export async function startSession(
   login: ProvedLogin,
   now: Date,
 ): Promise<StartedSession> {
-  const { user, generation } = login;
+  const { user, generation, client } = login;
   const { site } = known;
-  if (!(await recordLogin(tx, site.id, user.id, generation, now))) {
-    throw new Failure("login_failed");
-  }
+  const recorded = await recordLogin(tx, site.id, user.id, generation, now);
+  if (!recorded) throw new Failure("login_failed");
+  const seen = recorded.isFirst || (await isSeenDevice(tx, site.id, user.id, client));
   const session = newSession(site, login, now);
   await insertSession(tx, session);
+  const deviceToken = await rememberDevice(tx, site.id, user.id, client, now);
+  if (!seen) {
+    const mail = { mail: "new_device", siteId: site.id, userId: user.id } as const;
+    await addMailJob(tx, { ...mail, sessionId: session.id });
+  }
   const details = { session_id: session.id };
   const act = { kind: "session.started", subjectId: user.id, details };
   await recordAct(tx, site.id, caller, { ...act, clientIp: session.client.ip }, now);
   const refreshToken = await mintRefreshToken(tx, session, now);
   const accessToken = mintAccessToken(deps, known, session, user, generation);
-  return { session, user, accessToken, refreshToken };
+  return { session, user, accessToken, refreshToken, deviceToken };
 }
 
 function newSession(

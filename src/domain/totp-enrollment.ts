@@ -13,7 +13,8 @@ import type { Queryable } from "../store/sql.ts";
 import { type LockedUser, lockUser } from "../store/users.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
-import { countGuess, forgiveGuesses } from "./guesses.ts";
+import { acceptGuess, countGuess } from "./guesses.ts";
+import { rememberDevice } from "./known-devices.ts";
 import type { KnownSite } from "./known-sites.ts";
 import { findPresentedChallenge, useChallenge } from "./login-challenges.ts";
 import { renewSession, requireRecentLogin } from "./renewed-session.ts";
@@ -85,7 +86,7 @@ export async function confirmTotp(
 ): Promise<ConfirmedTotp> {
   const known = await deps.sites.get(siteId);
   const userId = await enrollerOf(deps, caller, siteId, enrollmentToken);
-  const allowed = await countGuess(deps, siteId, { userId, client });
+  const guess = await countGuess(deps, siteId, { userId, flow: "enrollment", client });
   return await write(deps, siteId, async (tx) => {
     const now = deps.clock.now();
     const enroller = await lockEnroller(tx, caller, known, enrollmentToken, now);
@@ -93,11 +94,11 @@ export async function confirmTotp(
     if (!factor || factor.confirmed || factor.expireTime <= now) {
       throw new Failure("mfa_not_enrolled");
     }
-    if (!allowed || !(await acceptTotpCode(deps, tx, siteId, userId, factor, code, now))) {
+    if (!guess.allowed || !(await acceptTotpCode(deps, tx, siteId, userId, factor, code, now))) {
       throw new Failure("login_failed");
     }
     await confirmTotpFactor(tx, siteId, userId, now);
-    await forgiveGuesses(tx, siteId, userId);
+    await acceptGuess(tx, siteId, guess);
     const recoveryCodes = await renewRecoveryCodes(tx, siteId, userId);
     const { user: before, nextVersion: version } = enroller.locked;
     const after = { ...before, version, mfaEnabled: true, updateTime: now };
@@ -105,7 +106,7 @@ export async function confirmTotp(
     await addMailJob(tx, { mail: "mfa_changed", siteId, userId });
     const act = { kind: "user.mfa_enrolled", subjectId: userId, clientIp: client.ip };
     await recordAct(tx, siteId, caller, act, now);
-    const started = await goOn(deps, tx, caller, known, enroller, user, now);
+    const started = await goOn(deps, tx, caller, known, enroller, user, client, now);
     return { started, recoveryCodes };
   });
 }
@@ -159,6 +160,7 @@ async function goOn(
   known: KnownSite,
   { session, challenge }: Enroller,
   user: User,
+  client: Client,
   now: Date,
 ): Promise<StartedSession> {
   const { site } = known;
@@ -166,13 +168,18 @@ async function goOn(
   if (session) {
     const proved = await updateSessionProof(tx, site.id, session.id, { authTime: now, amr });
     const renewed = await renewSession(deps, tx, known, proved, user, now);
-    return { ...renewed, user };
+    return {
+      ...renewed,
+      user,
+      deviceToken: await rememberDevice(tx, site.id, user.id, client, now),
+    };
   }
   await useChallenge(tx, site.id, challenge, now);
   const { generation } = await endAllSessions(tx, site.id, user.id, now);
   // One higher than it was at the password, unless something else has voided the login.
   if (generation !== challenge.generation + 1) throw new Failure("login_failed");
-  const { audiences, client } = challenge;
-  const login = { user, generation, audiences, client, amr };
+  const { audiences } = challenge;
+  const device = { ...client, ...challenge.client }; // As it was at the password.
+  const login = { user, generation, audiences, client: device, amr };
   return await startSession(deps, tx, caller, known, login, now);
 }

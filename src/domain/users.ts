@@ -5,6 +5,8 @@ import { newId, type SiteId, type UserId } from "../model/id.ts";
 import { newUser, tombstone, type User, type UserRef, type UserSignIn } from "../model/user.ts";
 import { deleteCredentials, findSignIn, insertCredentials } from "../store/credentials.ts";
 import { deleteEmailChanges } from "../store/email-changes.ts";
+import { deleteKnownDevices } from "../store/known-devices.ts";
+import { deleteLoginAttempts } from "../store/login-attempts.ts";
 import { deleteLoginChallenges } from "../store/login-challenges.ts";
 import { deleteOneTimeTokens } from "../store/one-time-tokens.ts";
 import { deleteSecondFactor } from "../store/second-factors.ts";
@@ -13,6 +15,7 @@ import { findUser, findUsers, firstVersion, lockActiveAdmins, lockUser } from ".
 import { hasScope } from "./access.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
+import { forgiveGuesses } from "./guesses.ts";
 import { endAllSessions, voidAccessTokens } from "./sessions.ts";
 import { saveNewUser, saveUser, write } from "./write.ts";
 
@@ -178,6 +181,9 @@ export async function deleteUser(
     await deleteEmailChanges(tx, siteId, id);
     await deleteSecondFactor(tx, siteId, id);
     await deleteLoginChallenges(tx, siteId, id);
+    await forgiveGuesses(tx, siteId, id);
+    await deleteLoginAttempts(tx, siteId, id);
+    await deleteKnownDevices(tx, siteId, id);
     const after = tombstone(before, locked.nextVersion, now);
     const user = await saveUser(deps, tx, before, after, ["user_deleted"]);
     await recordAct(tx, siteId, caller, { kind: "user.deleted", subjectId: id }, now);

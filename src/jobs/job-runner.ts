@@ -6,6 +6,7 @@ import { MAIL_TASK, type MailJob } from "../store/mail-jobs.ts";
 import type { Queryable } from "../store/sql.ts";
 import { keepRetention } from "./retention.ts";
 import { isPermanent, type MailDeps, sendMail } from "./send-mail.ts";
+import { careForSigningKeys, type SigningKeyCare } from "./signing-keys.ts";
 
 /** The background work of this process. */
 export interface JobRunner {
@@ -19,6 +20,9 @@ const RETENTION_TASK = "keep_retention";
 /** One at a time over all processes; one that fails is not tried again, since the next is near. */
 const RETENTION_JOB = { queueName: RETENTION_TASK, jobKey: RETENTION_TASK, maxAttempts: 1 };
 const RETENTION_TIMES = "*/5 * * * *";
+const KEYS_TASK = "care_for_signing_keys";
+const KEYS_JOB = { queueName: KEYS_TASK, jobKey: KEYS_TASK, maxAttempts: 1 };
+const KEYS_TIMES = "* * * * *";
 
 /**
  * Starts to work on the queue. Any number of processes may: each job runs on one of them, and is
@@ -28,9 +32,10 @@ export async function startJobs(options: {
   readonly db: Pick<Database, "acrossSites" | "directPool">;
   readonly mail: MailDeps;
   readonly retention: Retention;
+  readonly signingKeys: SigningKeyCare;
   readonly log: Logger;
 }): Promise<JobRunner> {
-  const { db, mail, retention, log } = options;
+  const { db, mail, retention, signingKeys, log } = options;
   const across: Queryable = { query: (statement) => db.acrossSites(statement) };
   const runner = await run({
     pgPool: db.directPool,
@@ -43,9 +48,11 @@ export async function startJobs(options: {
       [RETENTION_TASK]: async (_payload, { abortSignal }) => {
         await keepRetention(across, retention, log, abortSignal);
       },
+      [KEYS_TASK]: () => careForSigningKeys(signingKeys, log),
     },
     parsedCronItems: parseCronItems([
       { task: RETENTION_TASK, match: RETENTION_TIMES, options: RETENTION_JOB },
+      { task: KEYS_TASK, match: KEYS_TIMES, options: KEYS_JOB },
     ]),
   });
   runner.promise.catch((error: unknown) => log.error({ err: error }, "job queue has stopped"));

@@ -56,4 +56,6 @@ export interface Client {
   /** Text form of an IPv4 or IPv6 address; empty: unknown. */
   readonly ip: string;
   readonly userAgent: string;
+  /** What the app keeps on the device; absent: nothing was passed on. */
+  readonly deviceToken?: string;
 }

@@ -13,6 +13,9 @@ export type EmailChangeId = Id<"EmailChange">;
 export type ApiKeyId = Id<"ApiKey">;
 export type SigningKeyId = Id<"SigningKey">;
 export type MirrorId = Id<"Mirror">;
+export type AttemptId = Id<"Attempt">;
+/** A User's, or one that stands for a name that no User has. */
+export type AccountId = Id<"Account"> | UserId;
 
 /** Any branded id; the type parameter of {@link newId} and {@link parseId}. */
 export type AnyId =
@@ -22,7 +25,9 @@ export type AnyId =
   | EmailChangeId
   | ApiKeyId
   | SigningKeyId
-  | MirrorId;
+  | MirrorId
+  | AttemptId
+  | AccountId;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 

@@ -15,6 +15,8 @@ export const LIMITS = {
   domainLengthMax: 253,
   guessesMax: 20, // At one account, until its owner shows up.
   lockMs: 15 * 60_000,
+  deviceTokenLengthMax: 256,
+  knownDevicesMax: 50, // Of one User.
   hashWaitMsMax: 500,
   subkeysCachedMax: 1_024,
   mailsPerWindowMax: 6, // To one address of a Site, of those that anybody can cause.

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { type Timestamp, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { ContextValues } from "@connectrpc/connect";
 import type { Client as ClientMessage } from "../../gen/signet/v1/session_pb.ts";
@@ -5,32 +6,51 @@ import type { RefreshToken } from "../domain/refresh-tokens.ts";
 import type { AccessToken } from "../domain/tokens.ts";
 import type { AccessTokenClaims } from "../model/access-token-claims.ts";
 import type { Caller, Client } from "../model/caller.ts";
+import { invalidField } from "../model/failure.ts";
 import type { SiteId } from "../model/id.ts";
+import { LIMITS } from "../model/limits.ts";
+import { normalAddress } from "../model/network-address.ts";
 import type { Session } from "../model/session.ts";
 import { callerOf } from "./authorize.ts";
 import { clientAddressOf } from "./client-address.ts";
 
 const USER_AGENT_LENGTH_MAX = 512;
-const ADDRESS_LENGTH_MAX = 64;
 
 /**
  * Returns the end user's device: what a backend passes on, and else the client itself. Only a
- * site key is believed; anybody else could name a victim's address.
+ * site key is believed about the address; anybody else could name a victim's. A device's token
+ * speaks for itself.
+ *
+ * @throws {Failure} `invalid_field`
  */
 export function clientOf(
   message: ClientMessage | undefined,
   { values, requestHeader }: { readonly values: ContextValues; readonly requestHeader: Headers },
 ): Client {
   const caller: Caller = callerOf(values);
+  const token = message?.deviceToken ?? "";
+  if (token.length > LIMITS.deviceTokenLengthMax) {
+    const problem = `must have at most ${LIMITS.deviceTokenLengthMax} characters`;
+    throw invalidField("client.device_token", problem);
+  }
+  const device = token === "" ? {} : { deviceToken: token };
   const own = {
     ip: clientAddressOf(values),
     userAgent: (requestHeader.get("user-agent") ?? "").slice(0, USER_AGENT_LENGTH_MAX),
   };
-  if (caller.kind !== "site_key" || !message) return own;
+  if (caller.kind !== "site_key" || !message) return { ...own, ...device };
   return {
-    ip: message.ip.slice(0, ADDRESS_LENGTH_MAX) || own.ip,
+    ip: message.ip === "" ? own.ip : parsePassedAddress(message.ip),
     userAgent: message.userAgent.slice(0, USER_AGENT_LENGTH_MAX),
+    ...device,
   };
+}
+
+/** Limits rest on it, so that a text that is no address must not stand for a client. */
+function parsePassedAddress(text: string): string {
+  const address = normalAddress(text);
+  if (isIP(address) === 0) throw invalidField("client.ip", "must be an IPv4 or IPv6 address");
+  return address;
 }
 
 /** Translates a Session into the fields of its message. */

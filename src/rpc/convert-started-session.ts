@@ -6,12 +6,13 @@ import { projectionOf, projectUser } from "./user-fields.ts";
 
 /** Translates a Session that has begun, with its tokens and its User. */
 export function toStartedMessage(
-  { session, user, accessToken, refreshToken }: StartedSession,
+  { session, user, accessToken, refreshToken, deviceToken }: StartedSession,
   caller: Caller,
 ) {
   return {
     tokens: toTokenPair(accessToken, refreshToken),
     session: toSessionMessage(session, true),
     user: projectUser(toUserMessage(user), projectionOf(caller)),
+    deviceToken,
   };
 }

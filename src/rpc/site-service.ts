@@ -6,17 +6,25 @@ import { refuseField, siteOf } from "../domain/access.ts";
 import { createApiKey, listApiKeys, type NewApiKey, revokeApiKey } from "../domain/api-keys.ts";
 import type { Deps } from "../domain/deps.ts";
 import { openPageToken, sealPageToken } from "../domain/page-token.ts";
+import { rotateSigningKey } from "../domain/signing-key-rotation.ts";
 import { createSite, getSite, getSiteByDomain } from "../domain/sites.ts";
 import type { ApiKey } from "../model/api-key.ts";
 import type { Scope } from "../model/caller.ts";
 import { invalidField } from "../model/failure.ts";
-import { type ApiKeyId, parseId, parseOptionalId, type SiteId } from "../model/id.ts";
+import {
+  type ApiKeyId,
+  parseId,
+  parseOptionalId,
+  type SigningKeyId,
+  type SiteId,
+} from "../model/id.ts";
 import { LIMITS } from "../model/limits.ts";
 import { parseText } from "../model/text.ts";
 import { parseDomain } from "../model/url.ts";
 import { scopeFromMessage, scopeToMessage } from "./access-rules.ts";
 import { callerOf } from "./authorize.ts";
 import { optionalTimestamp } from "./convert-session.ts";
+import { toSigningKeyMessage } from "./convert-signing-key.ts";
 import { parseSiteSettings, toPublicSiteMessage, toSiteMessage } from "./convert-site.ts";
 import { pageLimit } from "./pagination.ts";
 import { parseUserFields } from "./user-fields.ts";
@@ -48,6 +56,19 @@ export function siteService(deps: Deps): Partial<ServiceImpl<typeof SiteService>
       const siteId = siteOf(caller, request.siteId);
       const { key, secret } = await createApiKey(deps, caller, siteId, parseNewKey(request));
       return { apiKey: toApiKeyMessage(key), secret: secret?.reveal() ?? "" };
+    },
+
+    async rotateSigningKey(request, { values }) {
+      const caller = callerOf(values);
+      const siteId = siteOf(caller, request.siteId);
+      const { keys, scheduledTime } = await rotateSigningKey(deps, caller, siteId, {
+        currentKeyId: parseOptionalId<SigningKeyId>(request.currentKeyId, "current_key_id"),
+        withdraw: request.withdraw,
+      });
+      return {
+        signingKeys: keys.map(toSigningKeyMessage),
+        scheduledTime: optionalTimestamp(scheduledTime),
+      };
     },
 
     async listApiKeys(request, { values }) {

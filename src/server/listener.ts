@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
-import { type AddressResolver, addressGroup, normalAddress } from "./address.ts";
+import { addressGroup, normalAddress } from "../model/network-address.ts";
+import type { AddressResolver } from "./address.ts";
 import type { EdgeLimits } from "./edge-limits.ts";
 import type { Log } from "./log.ts";
 import {

@@ -1,6 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Failure } from "../model/failure.ts";
-import { addressGroup } from "./address.ts";
+import { addressGroup } from "../model/network-address.ts";
 import type { EdgeLimits } from "./edge-limits.ts";
 import { createQuota } from "./quota.ts";
 

@@ -15,7 +15,6 @@ import {
 } from "./fast-calls.ts";
 import { healthService } from "./health.ts";
 import { createEndpointHandler } from "./http-endpoints.ts";
-import { type FindJwks, jwksEndpoint } from "./jwks-endpoint.ts";
 import { createListener, type TlsIdentity } from "./listener.ts";
 import type { Log } from "./log.ts";
 import { createOpenCalls } from "./open-calls.ts";
@@ -25,6 +24,7 @@ import { reflectionServices } from "./reflection.ts";
 import { createRequestHandler } from "./request-handler.ts";
 import { createRpcHandler } from "./rpc-handler.ts";
 import { createDrain } from "./shutdown.ts";
+import { type WellKnown, wellKnownEndpoints } from "./well-known.ts";
 
 /** Where and how a server listens. */
 export interface ServerConfig {
@@ -48,7 +48,7 @@ export interface ServerOptions {
   /** What is served without Connect's adapter where that is possible. */
   readonly direct?: DirectCalls;
   readonly readiness: Readiness;
-  readonly jwks: FindJwks;
+  readonly wellKnown: WellKnown;
   readonly log: Log;
   /** Lets streams that have a last word say it when the server drains; resolves soon. */
   readonly endStreams?: () => Promise<void>;
@@ -80,7 +80,7 @@ export function createServer(options: ServerOptions): Server {
   const { interceptors } = options;
   const rpc = createRpcHandler({ routes, interceptors, calls, limits, refusal, log });
   const endpoints = createEndpointHandler(
-    [livenessEndpoint(), readinessEndpoint(readiness), jwksEndpoint(options.jwks)],
+    [livenessEndpoint(), readinessEndpoint(readiness), ...wellKnownEndpoints(options.wellKnown)],
     log,
   );
   const handle = createRequestHandler({ rpc, endpoints, addresses, limits, log });

@@ -64,11 +64,13 @@ export async function findSignIn(
     lock_expire_time: Date | null;
     active_sessions: number;
   }>(sql`
-    select c.last_login_time, c.failed_logins, c.lock_expire_time,
+    select c.last_login_time, coalesce(g.guesses, 0) as failed_logins, g.lock_expire_time,
            (select count(*)::integer from signet.sessions s
              where s.site_id = c.site_id and s.user_id = c.user_id and s.end_time is null
                and s.idle_expire_time > now()) as active_sessions
       from signet.credentials c
+      left join signet.guess_counts g
+        on g.site_id = c.site_id and g.account_id = c.user_id and g.device_hash = ''::bytea
      where c.site_id = ${siteId} and c.user_id = ${userId}`);
   const [row] = rows;
   return (
@@ -95,28 +97,6 @@ export async function updatePassword(
      where site_id = ${siteId} and user_id = ${userId}`);
 }
 
-/**
- * Counts a login that has yet to be checked, unless the account is locked, which answers with
- * undefined. The one that reaches `max` locks the account for those that follow.
- */
-export async function countFailedLogin(
-  db: Queryable,
-  siteId: SiteId,
-  userId: UserId,
-  bounds: { readonly max: number; readonly now: Date; readonly lockUntil: Date },
-): Promise<{ readonly locked: boolean } | undefined> {
-  const { max, now, lockUntil } = bounds;
-  const { rows } = await db.query<{ locked: boolean }>(sql`
-    update signet.credentials
-       set failed_logins = case when lock_expire_time is null then failed_logins + 1 else 1 end,
-           lock_expire_time = case when lock_expire_time is null and failed_logins + 1 >= ${max}
-                                   then ${lockUntil}::timestamptz end
-     where site_id = ${siteId} and user_id = ${userId}
-       and (lock_expire_time is null or lock_expire_time <= ${now})
-    returning lock_expire_time is not null as locked`);
-  return rows[0];
-}
-
 /** Tells whether this is the User's generation, and locks the row until the transaction ends. */
 export async function isGeneration(
   db: Queryable,
@@ -131,20 +111,10 @@ export async function isGeneration(
   return rowCount === 1;
 }
 
-/** Forgets failed logins, and lifts the lock. */
-export async function clearFailedLogins(
-  db: Queryable,
-  siteId: SiteId,
-  userId: UserId,
-): Promise<void> {
-  await db.query(sql`
-    update signet.credentials set failed_logins = 0, lock_expire_time = null
-     where site_id = ${siteId} and user_id = ${userId}`);
-}
-
 /**
- * Notes a login that succeeded. Returns false if the generation has risen since the password
- * was checked: whatever voids Sessions raises it under the same row lock.
+ * Notes a login that succeeded, and tells whether it is the first one. Returns undefined if the
+ * generation has risen since the password was checked: whatever voids Sessions raises it under
+ * the same row lock.
  */
 export async function recordLogin(
   db: Queryable,
@@ -152,12 +122,16 @@ export async function recordLogin(
   userId: UserId,
   generation: number,
   now: Date,
-): Promise<boolean> {
-  const { rowCount } = await db.query(sql`
-    update signet.credentials
-       set last_login_time = ${now}, failed_logins = 0, lock_expire_time = null
-     where site_id = ${siteId} and user_id = ${userId} and generation = ${generation}`);
-  return rowCount === 1;
+): Promise<{ readonly isFirst: boolean } | undefined> {
+  const { rows } = await db.query<{ isFirst: boolean }>(sql`
+    update signet.credentials c
+       set last_login_time = ${now}
+      from (select user_id, last_login_time from signet.credentials
+             where site_id = ${siteId} and user_id = ${userId} and generation = ${generation}
+               for update) before
+     where c.site_id = ${siteId} and c.user_id = before.user_id
+    returning before.last_login_time is null as "isFirst"`);
+  return rows[0];
 }
 
 /** Raises the User's generation, which voids all its tokens; returns the new one. */

@@ -17,7 +17,15 @@ afterEach(() => rm(folder, { recursive: true }));
 
 describe("npm run bench", () => {
   test("measures every row against its yardsticks and leaves nothing behind", async () => {
-    const { stdout, stderr, code } = await runBench("--rounds", "1", "--round-ms", "100", "--json");
+    const { stdout, stderr, code } = await runBench(
+      "--rounds",
+      "1",
+      "--round-ms",
+      "100",
+      "--users",
+      "2000",
+      "--json",
+    );
 
     expect(code, stderr).toBe(0);
     const lines = stdout.trimEnd().split("\n");
@@ -27,6 +35,8 @@ describe("npm run bench", () => {
       "validate token: throughput beside grpc-js",
       "validate token: p50 under full load",
       "validate token: p99 under full load",
+      "tokens: local check of a seen token",
+      "tokens: local check beside a Map lookup",
       "login: throughput",
       "sync: commit to subscriber",
       "sync: commit to subscriber, p99",
@@ -34,6 +44,7 @@ describe("npm run bench", () => {
       "sync: fan-out to 10,000 streams",
       "sync: memory per stream, of 10,000",
       "sync: memory per stream, of 10,000, beside bare",
+      "sync: snapshot into a mirror",
     ]);
     for (const row of rows) {
       expect(Object.keys(row)).toEqual(FIELDS);

@@ -72,7 +72,7 @@ describe("a port that is taken", () => {
       routes: ignore,
       interceptors: [],
       readiness: createReadiness([]),
-      jwks: async () => undefined,
+      wellKnown: { jwks: async () => undefined, issuer: async () => undefined },
       log,
     });
 

@@ -51,7 +51,10 @@ const server = createServer({
   routes: (router) => router.service(EdgeService, edgeService(state, clientAddressOf)),
   interceptors: [],
   readiness,
-  jwks: async () => ({ keys: [{ kty: "EC", kid: "1", crv: "P-256", x: "x", y: "y" }] }),
+  wellKnown: {
+    jwks: async () => ({ keys: [{ kty: "EC", kid: "1", crv: "P-256", x: "x", y: "y" }] }),
+    issuer: async () => undefined,
+  },
   log,
 });
 

@@ -168,19 +168,20 @@ async function killAll(
   }
 }
 
-/** What a killed process had begun may still be committed; then every version has a position. */
+/** What a killed process had begun may still be committed; then every row has a position. */
 async function readSettledEnd({ adminUrl, siteId }: KillableSignet): Promise<number> {
   let before = -1;
-  let shown: unknown;
-  setTimeout(() => console.log("DEBUG", shown), 20_000);
   return await until(async () => {
-    const [row] = await runAsAdmin<{ versions: string; position: string }>(
+    const [row] = await runAsAdmin<{ readonly waiting: string; readonly position: string }>(
       adminUrl,
-      `select (select sum(version) from signet.users where site_id = '${siteId}') as versions,
+      `select (select count(*) from signet.users u
+                where site_id = '${siteId}' and not exists (
+                      select from signet.changes c
+                       where c.site_id = u.site_id and c.user_id = u.id
+                         and c.version = u.version)) as waiting,
               (select position from signet.site_heads where site_id = '${siteId}') as position`,
     );
-    shown = { row, before };
-    const settled = row?.versions === row?.position && Number(row?.position) === before;
+    const settled = row?.waiting === "0" && Number(row.position) === before;
     before = Number(row?.position);
     await sleep(300);
     return settled ? before : undefined;

@@ -70,7 +70,8 @@ export function createFaultWriters(options: FaultWritersOptions): FaultWriters {
     } else {
       const displayName = unique("updated");
       const { user } = await users.updateUser({ userId, displayName }, limits);
-      if (user?.displayName !== displayName) faults.push(`${userId} was answered with another name`);
+      if (user?.displayName !== displayName)
+        faults.push(`${userId} was answered with another name`);
       confirm(user);
     }
   }

@@ -44,8 +44,8 @@ export async function openHealthTrial(db: Database): Promise<HealthTrial> {
   };
   const deps = used as Deps; // These rules use no more of them.
   const siteId = await createBareSite(db);
-  const key = await makeSigningKey(envelope, siteId, "ES256", "current");
-  await db.inSite(siteId, (tx) => insertSigningKey(tx, siteId, key, new Date()));
+  const key = await makeSigningKey(envelope, siteId, "ES256", "current", new Date());
+  await db.inSite(siteId, (tx) => insertSigningKey(tx, siteId, key));
   const generator = createChangeGenerator(db, siteId);
   const examine = () => createSyncHealthBoard(deps).get(siteId);
 

@@ -3,6 +3,7 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { parseConfig } from "../../src/config.ts";
 import { mintOperatorKey } from "../../src/crypto/site-secret.ts";
 import type { StreamBounds } from "../../src/rpc/stream-bounds.ts";
+import type { EdgeLimits } from "../../src/server/edge-limits.ts";
 import { createReadiness } from "../../src/server/readiness.ts";
 import { createService } from "../../src/service.ts";
 import { type Clients, grpcClients, openSite, type TestSite } from "./builders.ts";
@@ -23,6 +24,7 @@ export interface InnerService extends AsyncDisposable {
 /** Starts the service on a free port and opens a Site. Dispose of it at the end. */
 export async function openInnerService(
   streamBounds: Partial<StreamBounds> = {},
+  edgeLimits: Partial<EdgeLimits> = {},
 ): Promise<InnerService> {
   const database = await openTestDatabase();
   const operatorKey = mintOperatorKey().text;
@@ -34,6 +36,7 @@ export async function openInnerService(
     readiness: createReadiness([]),
     log: silentLog,
     streamBounds,
+    edgeLimits,
   });
   await startReader();
   const { port } = await server.listen();

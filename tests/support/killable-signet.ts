@@ -5,7 +5,12 @@ import { migrate } from "../../src/store/migrate.ts";
 import { ensureDatabase, prepareRoles } from "../../src/store/roles.ts";
 import { openSite } from "./builders.ts";
 import { silentLog, startTestPostgres } from "./postgres.ts";
-import { createServiceKeys, type ServiceOptions, startService, type TestService } from "./service.ts";
+import {
+  createServiceKeys,
+  type ServiceOptions,
+  startService,
+  type TestService,
+} from "./service.ts";
 import { until } from "./waiting.ts";
 
 /** Processes of the service over a PostgreSQL of their own, all of which can be killed. */

@@ -23,7 +23,8 @@ const PAGE = 10_000;
 
 /**
  * Reads the whole log of a Site: its positions are dense, so are the versions of each User, the
- * last of each is the row of the table, and each write that was confirmed is there as it was.
+ * last of each is the row of the table, and each write that was confirmed is there as it was; of
+ * a deleted User's writes all but the content is.
  */
 export async function auditLog(
   adminUrl: string,
@@ -34,19 +35,25 @@ export async function auditLog(
   await client.connect();
   try {
     const rows = await readRows(client, siteId);
-    const last = new Map<string, { readonly version: number; readonly displayName: string }>();
+    const last = new Map<
+      string,
+      { readonly version: number; readonly displayName: string | undefined }
+    >();
     const faults: string[] = [];
     let end = 0;
     let found = 0;
-    for await (const { position, id, version, displayName } of readLog(client, siteId)) {
+    for await (const { position, id, kind, version, displayName } of readLog(client, siteId)) {
       if (position !== end + 1) faults.push(`position ${position} follows ${end}`);
       end = position;
-      const before = last.get(id)?.version ?? 0;
-      if (version !== before + 1) faults.push(`${id}: version ${version} follows ${before}`);
+      const before = last.get(id)?.version;
+      const isNext = before === undefined ? kind === "user_created" : version === before + 1;
+      if (!isNext) faults.push(`${id}: ${kind} with version ${version} follows ${before}`);
       last.set(id, { version, displayName });
       const name = names.get(id)?.get(version);
-      if (name !== undefined) found += 1;
-      if (name !== undefined && name !== displayName) {
+      if (name === undefined) continue;
+      found += 1;
+      const isErased = displayName === undefined && rows.get(id)?.deleted === true;
+      if (name !== displayName && !isErased) {
         faults.push(`version ${version} of ${id} was confirmed as ${name}`);
       }
     }
@@ -91,15 +98,16 @@ async function* readLog(client: Client, siteId: string) {
       readonly position: string;
       readonly user_id: string;
       readonly version: string;
-      readonly body: Buffer;
+      readonly kind: string;
+      readonly body: Buffer | null;
     }>(
-      `select position, user_id, version, body from signet.changes
+      `select position, kind, user_id, version, body from signet.changes
         where site_id = $1 and position > $2 order by position limit ${PAGE}`,
       [siteId, after],
     );
-    for (const { position, user_id, version, body } of rows) {
-      const { displayName } = fromBinary(UserSchema, body);
-      yield { position: Number(position), id: user_id, version: Number(version), displayName };
+    for (const { position, kind, user_id: id, version, body } of rows) {
+      const displayName = body ? fromBinary(UserSchema, body).displayName : undefined;
+      yield { position: Number(position), kind, id, version: Number(version), displayName };
     }
     const lastRow = rows.at(-1);
     if (!lastRow || rows.length < PAGE) return;

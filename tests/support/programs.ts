@@ -33,6 +33,8 @@ export interface RunningProgram {
   readonly output: Transcript;
   /** What it has printed so far. */
   stdout(): string;
+  /** Sends a signal that does not end it. */
+  signal(signal: NodeJS.Signals): void;
   /** Returns the exit code; null: it was ended by a signal that it does not handle. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
@@ -52,12 +54,16 @@ export function startProgram(
   let stdout = "";
   child.stdout.on("data", (text: string) => (stdout += text));
   child.once("close", () => output.end(`it ended:\n${output.tail()}\n`));
+  const send = (signal: NodeJS.Signals): void => {
+    const isAlive = child.exitCode === null && child.signalCode === null;
+    if (child.pid && isAlive) process.kill(-child.pid, signal);
+  };
   return {
     output,
     stdout: () => stdout,
+    signal: send,
     async stop(signal = "SIGTERM") {
-      const isAlive = child.exitCode === null && child.signalCode === null;
-      if (child.pid && isAlive) process.kill(-child.pid, signal);
+      send(signal);
       await closed;
       return child.exitCode;
     },

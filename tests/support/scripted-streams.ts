@@ -74,7 +74,7 @@ export async function startScripted(options: {
     interceptors: [countCalls(counts), ...rules.interceptors],
     ...(options.direct && { direct: { rules, streams: [scriptedStream(counts)] } }),
     readiness: createReadiness([]),
-    jwks: async () => undefined,
+    wellKnown: { jwks: async () => undefined, issuer: async () => undefined },
     refusal: failureToConnectError,
     log,
   });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { addressGroup, createAddressResolver, normalAddress } from "../../../src/server/address.ts";
+import { addressGroup, normalAddress } from "../../../src/model/network-address.ts";
+import { createAddressResolver } from "../../../src/server/address.ts";
 
 describe("the client's address", () => {
   const { clientAddress } = createAddressResolver(["10.0.0.0/8", "2001:db8::1"]);

@@ -1,0 +1,61 @@
+import type { AccountId, SiteId } from "../model/id.ts";
+import { type Queryable, sql } from "./sql.ts";
+
+/** Which counter a guess belongs to. */
+export interface GuessCounter {
+  readonly accountId: AccountId;
+  /** Empty: that of guesses from anywhere but known devices. */
+  readonly deviceHash: Buffer;
+}
+
+/** A guess that may be checked, and whether it was the last one before the lock. */
+export interface CountedGuess {
+  readonly locked: boolean;
+}
+
+/**
+ * Counts a guess that has yet to be checked, unless its counter is locked, which answers with
+ * undefined. The one that reaches `max` locks the counter for those that follow.
+ */
+export async function countGuess(
+  db: Queryable,
+  siteId: SiteId,
+  { accountId, deviceHash }: GuessCounter,
+  bounds: { readonly max: number; readonly now: Date; readonly lockUntil: Date },
+): Promise<CountedGuess | undefined> {
+  const { max, now, lockUntil } = bounds;
+  const { rows } = await db.query<CountedGuess>(sql`
+    insert into signet.guess_counts as g
+           (site_id, account_id, device_hash, guesses, lock_expire_time, update_time)
+    values (${siteId}, ${accountId}, ${deviceHash}, 1,
+            case when ${max}::integer <= 1 then ${lockUntil}::timestamptz end, ${now})
+        on conflict (site_id, account_id, device_hash) do update
+       set guesses = case when g.lock_expire_time is null then g.guesses + 1 else 1 end,
+           lock_expire_time = case when g.lock_expire_time is null and g.guesses + 1 >= ${max}
+                                   then ${lockUntil}::timestamptz end,
+           update_time = ${now}
+     where g.lock_expire_time is null or g.lock_expire_time <= ${now}
+    returning lock_expire_time is not null as locked`);
+  return rows[0];
+}
+
+/** Forgets the guesses of one counter, and lifts its lock. */
+export async function clearGuessCount(
+  db: Queryable,
+  siteId: SiteId,
+  { accountId, deviceHash }: GuessCounter,
+): Promise<void> {
+  await db.query(sql`
+    delete from signet.guess_counts
+     where site_id = ${siteId} and account_id = ${accountId} and device_hash = ${deviceHash}`);
+}
+
+/** Forgets the guesses at an account from everywhere, and lifts every lock. */
+export async function clearGuessCounts(
+  db: Queryable,
+  siteId: SiteId,
+  accountId: AccountId,
+): Promise<void> {
+  await db.query(sql`
+    delete from signet.guess_counts where site_id = ${siteId} and account_id = ${accountId}`);
+}

@@ -1,0 +1,15 @@
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { clientsOf } from "./builders.ts";
+import { openWatch } from "./watch.ts";
+
+/** A program: opens some streams of one client id, says `open`, and reads for as long as it can. */
+
+const STREAM_MS_MAX = 120_000;
+const [url = "", key = "", clientId = "", count = "1"] = process.argv.slice(2);
+const { sync } = clientsOf(createGrpcTransport({ baseUrl: url }), key);
+const streams = Array.from({ length: Number(count) }, () =>
+  openWatch({ sync }, { clientId, heartbeatSeconds: 1 }, STREAM_MS_MAX),
+);
+await Promise.all(streams.map((stream) => stream.next("hello")));
+process.stdout.write("open\n");
+await Promise.all(streams.map((stream) => stream.next("goodbye")));
