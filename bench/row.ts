@@ -24,7 +24,7 @@ export interface Row {
 /** One number of Signet beside that of its yardstick; sample `n` of both is from round `n`. */
 export interface Figure {
   readonly row: string;
-  readonly unit: "calls/s" | "checks/s" | "frames/s" | "ms" | "KiB";
+  readonly unit: "calls/s" | "checks/s" | "frames/s" | "writes/s" | "ms" | "KiB";
   readonly samples: readonly number[];
   readonly yardstick: { readonly name: string; readonly samples: readonly number[] };
   /** The ratio to reach: at least for rates, at most for times. */

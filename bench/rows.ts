@@ -5,6 +5,7 @@ import { login } from "./rows/login.ts";
 import { mirrorSnapshot } from "./rows/mirror-snapshot.ts";
 import { seenToken } from "./rows/seen-token.ts";
 import { validateToken } from "./rows/validate-token.ts";
+import { writeThroughput } from "./rows/write-throughput.ts";
 
 /** Every row, in the order in which they are measured. */
 export const ROWS: readonly Row[] = [
@@ -12,6 +13,7 @@ export const ROWS: readonly Row[] = [
   seenToken,
   login,
   commitToSubscriber,
+  writeThroughput,
   fanOut,
   mirrorSnapshot,
 ];

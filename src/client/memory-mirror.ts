@@ -10,6 +10,7 @@ import {
   rowSums,
   versionOf,
 } from "./memory-rows.ts";
+import { tellCreated } from "./mirror-created.ts";
 import { MirrorConflictError } from "./mirror-error.ts";
 import { isTombstone } from "./mirror-step.ts";
 import {
@@ -54,7 +55,7 @@ export function createMemoryMirror(): MemoryMirror {
 
   async function commit(draft: MemoryDraft, rules: Rules): Promise<void> {
     const shown = show(draft.rows, rules);
-    if (draft.created.length > 0) await rules.onCreate?.(shown, draft.created);
+    await tellCreated(rules, shown, draft.created);
     [rows, users] = [draft.rows, shown];
   }
 

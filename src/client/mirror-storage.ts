@@ -132,7 +132,7 @@ export interface MirrorWrite {
 export interface MirrorRules<Transaction> {
   /** What becomes of a deleted User: a row without personal data, or none. */
   readonly tombstones: "keep" | "delete";
-  /** Called in the transaction, at most once per write, with the Users whose rows are new. */
+  /** Called in the transaction with the Users whose rows are new, at most 500 at a time. */
   readonly onCreate:
     | ((transaction: Transaction, users: readonly User[]) => Promise<void>)
     | undefined;

@@ -1,4 +1,5 @@
 import type { User } from "../../gen/signet/v1/user_pb.ts";
+import { tellCreated } from "./mirror-created.ts";
 import { listAlteredRows, listLeafRows, readLeafSums } from "./mirror-digest-rows.ts";
 import { type MirrorNames, readMirrorNames } from "./mirror-names.ts";
 import { demoteRows, removeRows } from "./mirror-removal.ts";
@@ -183,7 +184,7 @@ async function putWritten(
   const nothing = { written: 0, created: 0, removed: 0 };
   if (users.length === 0) return { result: nothing, moved: NO_SUMS };
   const { createdUsers, moved, ...result } = await putUsers(db, names, users, origin, putRules);
-  if (createdUsers.length > 0) await rules.onCreate?.(db, createdUsers);
+  await tellCreated(rules, db, createdUsers);
   return { result, moved };
 }
 

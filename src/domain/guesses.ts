@@ -15,13 +15,10 @@ import {
   clearGuessCounts,
   countGuess as countInStore,
   type GuessCounter,
+  uncountGuess,
 } from "../store/guess-counts.ts";
 import { isKnownDevice } from "../store/known-devices.ts";
-import {
-  type GuessFlow,
-  insertLoginAttempt,
-  markAttemptSucceeded,
-} from "../store/login-attempts.ts";
+import { type GuessFlow, insertLoginAttempt, setAttemptOutcome } from "../store/login-attempts.ts";
 import { addMailJob } from "../store/mail-jobs.ts";
 import type { Queryable } from "../store/sql.ts";
 import type { Deps } from "./deps.ts";
@@ -78,13 +75,36 @@ export async function countGuess(deps: Deps, siteId: SiteId, guess: Guess): Prom
   });
 }
 
+/**
+ * Checks a counted guess. One that could not be checked, since there are too many passwords to
+ * hash or the caller has left, is taken back: who tries again in vain must not be locked out.
+ */
+export async function checkGuess(
+  deps: Deps,
+  siteId: SiteId,
+  { allowed, attemptId, counter }: CountedGuess,
+  check: () => Promise<boolean>,
+): Promise<boolean> {
+  try {
+    return await check();
+  } catch (error) {
+    if (allowed) {
+      await deps.db.inSite(siteId, async (tx) => {
+        await uncountGuess(tx, siteId, counter);
+        await setAttemptOutcome(tx, siteId, attemptId, "refused");
+      });
+    }
+    throw error;
+  }
+}
+
 /** Notes a guess that was right, while another is still to come: it stays counted. */
 export async function noteRightGuess(
   tx: Queryable,
   siteId: SiteId,
   { attemptId }: CountedGuess,
 ): Promise<void> {
-  await markAttemptSucceeded(tx, siteId, attemptId);
+  await setAttemptOutcome(tx, siteId, attemptId, "succeeded");
 }
 
 /** Takes a guess back that was right, and the last that was needed: its counter begins anew. */

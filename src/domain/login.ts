@@ -14,7 +14,7 @@ import type { LoginStep } from "../store/login-challenges.ts";
 import type { Queryable } from "../store/sql.ts";
 import { findUser } from "../store/users.ts";
 import type { Deps } from "./deps.ts";
-import { acceptGuess, countGuess, noteRightGuess } from "./guesses.ts";
+import { acceptGuess, checkGuess, countGuess, noteRightGuess } from "./guesses.ts";
 import { type MintedChallenge, mintLoginChallenge } from "./login-challenges.ts";
 import { type StartedSession, startSession } from "./started-session.ts";
 import { audiencesOf } from "./tokens.ts";
@@ -57,7 +57,8 @@ export async function login(
   const named = { userId: user?.id, identifier, flow: "login", client } as const;
   const guess = await countGuess(deps, siteId, named);
   const checked = guess.allowed ? credentials?.password : undefined;
-  const right = await deps.hasher.verify({ siteId, signal }, password, checked);
+  const verify = () => deps.hasher.verify({ siteId, signal }, password, checked);
+  const right = await checkGuess(deps, siteId, guess, verify);
   if (!right || !user || !credentials || user.state !== "active") throw new Failure("login_failed");
   if (!user.emailVerified) throw new Failure("email_unverified");
 

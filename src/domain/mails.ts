@@ -107,6 +107,7 @@ async function newDeviceMail({ tx, site, user }: Making, { mail, sessionId }: Ne
 
 /** Anybody can cause these by naming the address; the others take a User's own act. */
 const CAUSED_BY_ANYBODY: readonly NoticeMailJob["mail"][] = [
+  "account_locked",
   "registered_already",
   "email_change_taken",
 ];

@@ -9,7 +9,7 @@ import { lockLiveSession } from "../store/sessions.ts";
 import { findUser, lockUser } from "../store/users.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
-import { acceptGuess, countGuess, forgiveGuesses } from "./guesses.ts";
+import { acceptGuess, checkGuess, countGuess, forgiveGuesses } from "./guesses.ts";
 import { type RenewedSession, renewSession, requireRecentLogin } from "./renewed-session.ts";
 import { saveUser, write } from "./write.ts";
 
@@ -41,10 +41,10 @@ export async function changePassword(
   const byPassword = currentPassword !== undefined && !found.mfaEnabled;
   const named = { userId, flow: "password_change", client } as const;
   const guess = currentPassword && (await countGuess(deps, siteId, named));
-  if (currentPassword) {
-    const stored = guess?.allowed ? credentials.password : undefined;
-    const right = await deps.hasher.verify({ siteId, signal }, currentPassword, stored);
-    if (!right) throw new Failure("login_failed");
+  if (guess) {
+    const stored = guess.allowed ? credentials.password : undefined;
+    const verify = () => deps.hasher.verify({ siteId, signal }, currentPassword, stored);
+    if (!(await checkGuess(deps, siteId, guess, verify))) throw new Failure("login_failed");
   }
   const hash = await deps.hasher.hash({ siteId, signal }, newPassword);
   return await write(deps, siteId, async (tx) => {

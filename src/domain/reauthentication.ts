@@ -8,7 +8,7 @@ import { lockLiveSession, updateSessionProof } from "../store/sessions.ts";
 import { findUser, lockUser } from "../store/users.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
-import { acceptGuess, countGuess } from "./guesses.ts";
+import { acceptGuess, checkGuess, countGuess } from "./guesses.ts";
 import { acceptCode, type FactorCode } from "./second-factor.ts";
 import { type AccessToken, mintAccessToken } from "./tokens.ts";
 import { write } from "./write.ts";
@@ -44,7 +44,8 @@ export async function reauthenticate(
     readOnly: true,
   });
   const stored = guess.allowed ? credentials?.password : undefined;
-  const right = await deps.hasher.verify({ siteId, signal }, password, stored);
+  const verify = () => deps.hasher.verify({ siteId, signal }, password, stored);
+  const right = await checkGuess(deps, siteId, guess, verify);
   if (!right || !credentials) throw new Failure("login_failed");
   return await write(deps, siteId, async (tx) => {
     const now = deps.clock.now();

@@ -15,7 +15,8 @@ export interface CountedGuess {
 
 /**
  * Counts a guess that has yet to be checked, unless its counter is locked, which answers with
- * undefined. The one that reaches `max` locks the counter for those that follow.
+ * undefined. The one that reaches `max` locks the counter for those that follow, which then do
+ * not even wait for each other: they see the lock before they would take the row's.
  */
 export async function countGuess(
   db: Queryable,
@@ -27,8 +28,12 @@ export async function countGuess(
   const { rows } = await db.query<CountedGuess>(sql`
     insert into signet.guess_counts as g
            (site_id, account_id, device_hash, guesses, lock_expire_time, update_time)
-    values (${siteId}, ${accountId}, ${deviceHash}, 1,
-            case when ${max}::integer <= 1 then ${lockUntil}::timestamptz end, ${now})
+    select ${siteId}, ${accountId}, ${deviceHash}, 1,
+           case when ${max}::integer <= 1 then ${lockUntil}::timestamptz end, ${now}::timestamptz
+     where not exists (
+             select from signet.guess_counts e
+              where e.site_id = ${siteId} and e.account_id = ${accountId}
+                and e.device_hash = ${deviceHash} and e.lock_expire_time > ${now})
         on conflict (site_id, account_id, device_hash) do update
        set guesses = case when g.lock_expire_time is null then g.guesses + 1 else 1 end,
            lock_expire_time = case when g.lock_expire_time is null and g.guesses + 1 >= ${max}
@@ -37,6 +42,18 @@ export async function countGuess(
      where g.lock_expire_time is null or g.lock_expire_time <= ${now}
     returning lock_expire_time is not null as locked`);
   return rows[0];
+}
+
+/** Takes a counted guess back that was not checked, so that another may be. */
+export async function uncountGuess(
+  db: Queryable,
+  siteId: SiteId,
+  { accountId, deviceHash }: GuessCounter,
+): Promise<void> {
+  await db.query(sql`
+    update signet.guess_counts set guesses = guesses - 1, lock_expire_time = null
+     where site_id = ${siteId} and account_id = ${accountId} and device_hash = ${deviceHash}
+       and guesses > 0`);
 }
 
 /** Forgets the guesses of one counter, and lifts its lock. */

@@ -38,14 +38,15 @@ export async function insertLoginAttempt(
             ${outcome}, ${source ?? null}, ${now})`);
 }
 
-/** Notes that a guess turned out right. */
-export async function markAttemptSucceeded(
+/** Notes that a guess turned out right, or was not checked after all. */
+export async function setAttemptOutcome(
   db: Queryable,
   siteId: SiteId,
   id: AttemptId,
+  outcome: "refused" | "succeeded",
 ): Promise<void> {
   await db.query(sql`
-    update signet.login_attempts set outcome = 'succeeded'
+    update signet.login_attempts set outcome = ${outcome}
      where site_id = ${siteId} and id = ${id}`);
 }
 

@@ -75,6 +75,28 @@ export function describeHealth<Transaction>(
     });
   });
 
+  test(`${name}: a mirror that lags for longer than the limit tells of it, and of the end`, async () => {
+    const { site, open, converged } = await begin(2);
+    const first = open();
+    await converged();
+    await first.close();
+    for (let n = 3; n <= 9; n++) site.put(idOf(n));
+    const events: UserMirrorEvent[] = [];
+    const caughtUp = Promise.withResolvers<void>();
+
+    const second = open({
+      lagLimitMs: 50,
+      onEvent: (event) => events.push(event),
+      onCreate: () => caughtUp.promise,
+    });
+    const event = await until(() => events[0]);
+    caughtUp.resolve();
+    await until(() => events.at(-1)?.type === "in_sync");
+
+    expect(event).toMatchObject({ type: "out_of_sync", cause: "lagging", behind: 7n });
+    expect(second.metrics()).toMatchObject({ outOfSync: 1, behind: 0n });
+  });
+
   test(`${name}: a listener that throws does not disturb the mirror`, async () => {
     const { site, open, converged } = await begin(3);
     const mirror = open({

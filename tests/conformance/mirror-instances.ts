@@ -97,6 +97,25 @@ export function describeInstances<Transaction>(
       await writer.release();
     });
 
+    test("tells onCreate of at most 500 Users at a time, and of each once", async () => {
+      const { site, stored } = await begin(1);
+      const storage = stored.open();
+      await storage.prepare();
+      const [user] = (await site.client.users.batchGetUsers({ userIds: [idOf(1)] })).users;
+      if (!user) throw new Error("the Site has lost its User");
+      const users = Array.from({ length: 1_200 }, (_, n) => ({ ...user, id: idOf(n) }));
+      const told: string[][] = [];
+      const onCreate = async (_: Transaction, created: readonly User[]) =>
+        void told.push(idsOf(created));
+      const origin = { epoch: 1, scope: "" };
+
+      const result = await storage.merge(users, origin, { tombstones: "keep", onCreate });
+
+      expect(result).toEqual({ written: 1_200, created: 1_200, removed: 0 });
+      expect(told.map(({ length }) => length)).toEqual([500, 500, 200]);
+      expect(told.flat().sort()).toEqual(idsOf(users));
+    });
+
     test("that fails in onCreate is undone, with the cursor, and tried again", async () => {
       const { stored, open, converged } = await begin(4);
       let attempts = 0;

@@ -40,6 +40,7 @@ describe("npm run bench", () => {
       "login: throughput",
       "sync: commit to subscriber",
       "sync: commit to subscriber, p99",
+      "sync: write throughput with changes",
       "sync: fan-out to 1,000 streams",
       "sync: fan-out to 10,000 streams",
       "sync: memory per stream, of 10,000",

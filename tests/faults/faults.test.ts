@@ -37,13 +37,14 @@ const PLANS: readonly (FaultPlan & { readonly name: string })[] = [
   },
 ];
 
-test.for(PLANS)("nothing is lost or doubled by $name", { timeout: MS_MAX }, async (plan, {
-  signal,
-  annotate,
-}) => {
-  const report = await runFaults(plan, signal);
+test.for(PLANS)(
+  "nothing is lost or doubled by $name",
+  { timeout: MS_MAX },
+  async (plan, { signal, annotate }) => {
+    const report = await runFaults(plan, signal);
 
-  await annotate(describeRun(plan, report));
-  expect(report.faults).toEqual([]);
-  expect(report.confirmed).toBeGreaterThanOrEqual(plan.changes);
-});
+    await annotate(describeRun(plan, report));
+    expect(report.faults).toEqual([]);
+    expect(report.confirmed).toBeGreaterThanOrEqual(plan.changes);
+  },
+);

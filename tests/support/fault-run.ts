@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
-import type { Clients } from "./builders.ts";
-import { clientsOf } from "./builders.ts";
+import { Pool } from "pg";
+import { type Clients, clientsOf } from "./builders.ts";
 import { createChangeGenerator } from "./change-generator.ts";
 import { recountHead } from "./change-race.ts";
 import { runAsAdmin } from "./database.ts";
@@ -67,33 +67,43 @@ export async function runFaults(plan: FaultPlan, signal: AbortSignal): Promise<F
   const userIds = await createChangeGenerator(signet.db, signet.siteId).fill(plan.users);
   const writers = createFaultWriters({ ...plan, userIds, processes: clientsOfAll(signet, "grpc") });
   const followers = openFollowers(signet, plan);
-  const mirrors = await openMirrors(signet, plan);
-  const ended = new AbortController();
-  const running = AbortSignal.any([signal, ended.signal]);
+  await using pool = openAppPool(signet.appDatabaseUrl, plan.readers.postgresMirrors);
+  const mirrors = await openMirrors(signet, plan, pool);
   const beginMs = performance.now();
-  let end = Number.POSITIVE_INFINITY;
-  try {
-    const following = Promise.all(
-      [...followers, ...mirrors].map((reader) => reader.followTo(() => end, running)),
-    );
-    const writing = Promise.all([writers.run(running), killAll(signet, plan, writers, running)]);
-    await Promise.race([writing, following]);
-    end = await readSettledEnd(signet);
-    await following;
-    const seconds = (performance.now() - beginMs) / 1_000;
-    const faults = await judge(signet, { writers, followers, mirrors });
-    return {
-      faults: faults.slice(0, FAULTS_SHOWN_MAX),
-      changes: end,
-      confirmed: writers.confirmed(),
-      seconds,
-      openings: total(followers, "streams") + total(mirrors, "opened"),
-      repeats: total(followers, "repeats"),
-      compared: total(followers, "compared") + total(mirrors, "compared"),
+  await runTogether(signal, (running) => {
+    let end = Number.POSITIVE_INFINITY;
+    const writing = async () => {
+      await Promise.all([writers.run(running), killAll(signet, plan, writers, running)]);
+      end = await readSettledEnd(signet);
     };
+    const readers = [...followers, ...mirrors];
+    return [writing(), ...readers.map((reader) => reader.followTo(() => end, running))];
+  });
+  const seconds = (performance.now() - beginMs) / 1_000;
+  const { faults, changes } = await judge(signet, { writers, followers, mirrors });
+  return {
+    faults: faults.slice(0, FAULTS_SHOWN_MAX),
+    changes,
+    confirmed: writers.confirmed(),
+    seconds,
+    openings: total(followers, "streams") + total(mirrors, "opened"),
+    repeats: total(followers, "repeats"),
+    compared: total(followers, "compared") + total(mirrors, "compared"),
+  };
+}
+
+/** Where one fails, the others are ended before that is told of. */
+async function runTogether(
+  signal: AbortSignal,
+  begin: (running: AbortSignal) => readonly Promise<void>[],
+): Promise<void> {
+  const ended = new AbortController();
+  const tasks = begin(AbortSignal.any([signal, ended.signal]));
+  try {
+    await Promise.all(tasks);
   } finally {
     ended.abort();
-    await Promise.all(mirrors.map((mirror) => mirror[Symbol.asyncDispose]()));
+    await Promise.allSettled(tasks);
   }
 }
 
@@ -134,13 +144,23 @@ function openFollowers(signet: KillableSignet, { readers, framesMax }: FaultPlan
   ];
 }
 
-async function openMirrors(signet: KillableSignet, plan: FaultPlan): Promise<RestlessMirror[]> {
-  const { memoryMirrors, postgresMirrors } = plan.readers;
+function openAppPool(connectionString: string, mirrors: number): Pool & AsyncDisposable {
+  const pool = new Pool({ connectionString, max: 1 + 4 * mirrors });
+  pool.on("error", () => undefined); // An idle connection was lost; the next one is new.
+  return Object.assign(pool, { [Symbol.asyncDispose]: () => pool.end() });
+}
+
+async function openMirrors(
+  signet: KillableSignet,
+  { readers }: FaultPlan,
+  pool: Pool,
+): Promise<RestlessMirror[]> {
+  const { memoryMirrors, postgresMirrors } = readers;
   const mirrors = Array.from({ length: memoryMirrors }, (_, n) =>
     createRestlessMirror(openMemoryPlace(`memory_${n}`), signet),
   );
   for (let n = 0; n < postgresMirrors; n += 1) {
-    const place = await openPostgresPlace(`mirror_${n}`, signet.appDatabaseUrl);
+    const place = await openPostgresPlace(`mirror_${n}`, pool);
     mirrors.push(createRestlessMirror(place, signet));
   }
   return mirrors;
@@ -198,7 +218,7 @@ interface Readers {
 async function judge(
   signet: KillableSignet,
   { writers, followers, mirrors }: Readers,
-): Promise<string[]> {
+): Promise<Pick<FaultReport, "faults" | "changes">> {
   const { adminUrl, siteId } = signet;
   const log = await auditLog(adminUrl, siteId, writers);
   const { kept, recounted } = await recountHead(adminUrl, siteId);
@@ -213,11 +233,12 @@ async function judge(
     if (!isDeepStrictEqual(follower.mirror, held)) faults.push("a follower differs");
   }
   for (const mirror of mirrors) faults.push(...(await judgeMirror(mirror, log.rows)));
-  return faults;
+  return { faults, changes: log.end };
 }
 
-async function judgeMirror(
-  { faults, place, sums }: RestlessMirror,
+/** Lists what a mirror, its sums and its app have other than the Site. */
+export async function judgeMirror(
+  { faults, place, sums }: Pick<RestlessMirror, "faults" | "place" | "sums">,
   wanted: ReadonlyMap<string, MirrorRow>,
 ): Promise<string[]> {
   const { name } = place;

@@ -1,15 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Pool } from "pg";
 import {
   createMemoryMirror,
   createPostgresMirror,
   createSignetClient,
   createUserMirror,
   type MirrorConnection,
+  type MirrorPool,
   type MirrorStorage,
   type User,
   UserState,
 } from "../../src/client/index.ts";
+import { withConnection } from "../../src/client/postgres-connection.ts";
 import type { Held } from "./follower.ts";
 import type { OwnSums } from "./site-sums.ts";
 
@@ -19,7 +20,7 @@ export interface MirrorRow extends Held {
 }
 
 /** Where a mirror is kept, and what an app would see of it. */
-export interface MirrorPlace<Transaction = never> extends AsyncDisposable {
+export interface MirrorPlace<Transaction = never> {
   readonly name: string;
   readonly storage: MirrorStorage<Transaction>;
   /** Writes down that the app was told of new Users, in the mirror's own transaction. */
@@ -31,7 +32,7 @@ export interface MirrorPlace<Transaction = never> extends AsyncDisposable {
 }
 
 /** The client's mirror, in an app that never runs for long. */
-export interface RestlessMirror extends AsyncDisposable {
+export interface RestlessMirror {
   readonly place: Omit<MirrorPlace, "onCreate" | "storage">;
   /** What must stay empty: sums or Users that differ, and an end by itself. */
   readonly faults: readonly string[];
@@ -116,7 +117,6 @@ export function createRestlessMirror<Transaction>(
         await present.close();
       }
     },
-    [Symbol.asyncDispose]: () => place[Symbol.asyncDispose](),
   };
 }
 
@@ -134,18 +134,16 @@ export function openMemoryPlace(name: string): MirrorPlace<ReadonlyMap<string, U
       return new Map([...storage.users].map(([id, user]) => [id, rowOf(user)]));
     },
     created: async () => created,
-    async [Symbol.asyncDispose]() {},
   };
 }
 
-/** A place in a database of an app. */
+/** A place in a database of an app; its table of accounts would show who came twice. */
 export async function openPostgresPlace(
   name: string,
-  databaseUrl: string,
+  pool: MirrorPool,
 ): Promise<MirrorPlace<MirrorConnection>> {
-  const pool = new Pool({ connectionString: databaseUrl, max: 4 });
-  pool.on("error", () => undefined); // An idle connection was lost; the next one is new.
-  await pool.query(`create table ${name}_accounts (user_id uuid not null)`);
+  const query = (text: string) => withConnection(pool, (connection) => connection.query(text));
+  await query(`create table if not exists ${name}_accounts (user_id uuid not null)`);
   return {
     name,
     storage: createPostgresMirror({ pool, table: name }),
@@ -157,27 +155,23 @@ export async function openPostgresPlace(
       );
     },
     async rows() {
-      const { rows } = await pool.query<{
-        readonly id: string;
-        readonly version: string;
-        readonly deleted: boolean;
-        readonly display_name: string | null;
-      }>(`select id, version, deleted, display_name from ${name}`);
+      const { rows } = await query(`select id, version, deleted, display_name from ${name}`);
       return new Map(
         rows.map(({ id, version, deleted, display_name }) => [
-          id,
-          { version: Number(version), deleted, displayName: display_name ?? "" },
+          String(id),
+          {
+            version: Number(version),
+            deleted: deleted === true,
+            displayName: String(display_name ?? ""),
+          },
         ]),
       );
     },
     async created() {
-      const { rows } = await pool.query<{ readonly user_id: string; readonly count: number }>(
+      const { rows } = await query(
         `select user_id, count(*)::integer as count from ${name}_accounts group by user_id`,
       );
-      return new Map(rows.map(({ user_id, count }) => [user_id, count]));
-    },
-    async [Symbol.asyncDispose]() {
-      await pool.end();
+      return new Map(rows.map(({ user_id, count }) => [String(user_id), Number(count)]));
     },
   };
 }
