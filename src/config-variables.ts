@@ -31,6 +31,7 @@ const VARIABLES = z.object({
   SIGNET_TLS_CERT_FILE: z.string().optional(),
   SIGNET_TLS_KEY_FILE: z.string().optional(),
   SIGNET_TRUSTED_PROXIES: addressRanges().default([]),
+  SIGNET_RATE_LIMIT_PERCENT: wholeNumber(1, 100_000).default(100),
   SIGNET_WORKERS: z.literal("1", "must be 1: more processes are not supported yet").default("1"),
   SIGNET_CHANGE_RETENTION_DAYS: wholeNumber(0, 3_650).default(7),
   SIGNET_CHANGE_RETENTION_ROWS: wholeNumber(10_000, 1_000_000_000).default(10_000_000),

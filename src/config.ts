@@ -27,6 +27,8 @@ export interface Config {
   readonly tls: TlsConfig | undefined;
   /** Addresses and CIDR ranges whose forwarded headers are believed. */
   readonly trustedProxies: readonly string[];
+  /** What is granted of the limits of calls, in percent of their defaults. */
+  readonly ratePercent: number;
   /** Absent: mails are printed. */
   readonly smtpUrl: Secret | undefined;
   /** Sender of a Site that has none of its own. */
@@ -99,6 +101,7 @@ function toConfig(variables: ConfigVariables): Config {
     masterKeys: variables.SIGNET_MASTER_KEYS,
     tls,
     trustedProxies: Object.freeze(variables.SIGNET_TRUSTED_PROXIES),
+    ratePercent: variables.SIGNET_RATE_LIMIT_PERCENT,
     smtpUrl: variables.SMTP_URL,
     mailFrom: variables.SMTP_FROM ?? "Signet <signet@localhost.localdomain>",
     hashConcurrency: Math.max(1, Math.floor(variables.UV_THREADPOOL_SIZE / 2)),

@@ -13,17 +13,20 @@ import { createPasswordHasher } from "./crypto/password-hash.ts";
 import { operatorKeyHash } from "./crypto/site-secret.ts";
 import { createSubkeys, type MasterKeys } from "./crypto/subkeys.ts";
 import { createAuthentication } from "./domain/authentication.ts";
+import { createCallLimits } from "./domain/call-limits.ts";
 import { createChangeReader } from "./domain/change-reader.ts";
 import type { Deps } from "./domain/deps.ts";
 import { createKeyRing } from "./domain/key-ring.ts";
 import { createKnownSites } from "./domain/known-sites.ts";
 import { createLiveState } from "./domain/live-state.ts";
+import { createPublicOrigins } from "./domain/public-origins.ts";
 import { createRevocationLog } from "./domain/revocation-log.ts";
 import { wellKnownOf } from "./domain/well-known.ts";
 import { systemClock } from "./model/clock.ts";
 import type { Secret } from "./model/secret.ts";
 import { readAccessRules } from "./rpc/access-rules.ts";
 import { authService } from "./rpc/auth-service.ts";
+import { createBrowserRules } from "./rpc/browser-rules.ts";
 import { createCallRules } from "./rpc/call-rules.ts";
 import { encodeUser } from "./rpc/convert-user.ts";
 import { failureToConnectError } from "./rpc/errors.ts";
@@ -111,7 +114,14 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     });
   }
   const authentication = createAuthentication(deps, createKeyRing(db, reader.isFresh));
-  const gate = { rules: readAccessRules(SERVICES), authentication, sites };
+  const limits = createCallLimits({
+    db,
+    digest: deps.keyedDigest,
+    log,
+    percent: config.ratePercent,
+  });
+  const { publicUrl } = config;
+  const gate = { rules: readAccessRules(SERVICES), authentication, sites, limits, publicUrl };
   const rules = createCallRules({ log, gate, isStarted: () => started });
   const server = createServer({
     config: { ...config, tls: await readTls(config), limits: options.edgeLimits ?? {} },
@@ -123,6 +133,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
         .service(SiteService, siteService(deps))
         .service(UserService, userService(deps))
         .service(SyncService, syncService(deps, { users, revocations })),
+    browsers: createBrowserRules(gate, createPublicOrigins(db)),
     readiness,
     wellKnown: wellKnownOf(deps),
     endStreams: users.ends.drain,

@@ -60,7 +60,8 @@ export async function listAlteredRows(
        select id, mirror_epoch, version,
               mirror_content is distinct from ${contentHash((name) => name)} as altered
          from (select ${Object.keys(MIRROR_COLUMNS).join(", ")}, mirror_content
-                 from ${users} where id > $1::uuid order by ${users}.id limit ${HASHED_MAX}) as part)
+                 from ${users} where id > $1::uuid
+                order by ${users}.id limit ${HASHED_MAX}) as part)
      select id::text, mirror_epoch as epoch, version::text, altered
        from looked_at
       where altered or id = (select id from looked_at order by looked_at.id desc limit 1)

@@ -71,10 +71,14 @@ const ERASED = new Set(
   ),
 );
 
+const contentOfErased = contentHash((name) =>
+  ERASED.has(name) ? erasedValue(name) : `present.${name}`,
+);
+
 /** What a tombstone that nobody has sent looks like. */
 const ERASURE = [
   ...[...ERASED].map((name) => `${name} = ${erasedValue(name)}`),
-  `mirror_content = ${contentHash((name) => (ERASED.has(name) ? erasedValue(name) : `present.${name}`))}`,
+  `mirror_content = ${contentOfErased}`,
 ].join(", ");
 
 function erasedValue(name: string): string {

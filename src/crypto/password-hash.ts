@@ -2,15 +2,19 @@ import { createHmac, randomBytes } from "node:crypto";
 import * as argon2 from "argon2";
 import { type Secret, secret } from "../model/secret.ts";
 import type { HashCaller, HashQueue } from "./hash-queue.ts";
+import { readImportedHash } from "./imported-hash.ts";
 import { currentSubkey, type Subkeys } from "./subkeys.ts";
 
 /** What is stored of a password. */
 export interface PasswordHash {
-  /** The hash with its parameters and salt, as a PHC string. */
+  /** The hash with its parameters and salt, as a PHC string or as another system wrote it. */
   readonly phc: string;
-  /** The version of the master key that peppered it. */
+  /** The version of the master key that peppered it; {@link UNPEPPERED} for imported ones. */
   readonly pepperVersion: number;
 }
+
+/** Stands for the pepper of a hash that another system has made. */
+export const UNPEPPERED = 0;
 
 /** Hashes passwords and checks them, each behind the hash queue. */
 export interface PasswordHasher {
@@ -48,9 +52,8 @@ export async function createPasswordHasher(
     hash: (caller, password) => queue.run(caller, () => hashNow(subkeys, password)),
 
     async verify(caller, password, stored) {
-      const { phc, pepperVersion } = stored ?? nobody;
-      const peppered = pepper(pepperKey(subkeys, pepperVersion), password);
-      const matches = await queue.run(caller, () => argon2.verify(phc, peppered));
+      const check = checkOf(subkeys, stored ?? nobody, password);
+      const matches = await queue.run(caller, check);
       return matches && stored !== undefined;
     },
 
@@ -65,6 +68,20 @@ async function hashNow(subkeys: Subkeys, password: Secret): Promise<PasswordHash
   const { version, key } = currentSubkey(subkeys, PEPPER_PURPOSE, undefined);
   const phc = await argon2.hash(pepper(key, password), { ...PARAMETERS, type: argon2.argon2id });
   return { phc, pepperVersion: version };
+}
+
+function checkOf(
+  subkeys: Subkeys,
+  { phc, pepperVersion }: PasswordHash,
+  password: Secret,
+): () => Promise<boolean> {
+  if (pepperVersion !== UNPEPPERED) {
+    const peppered = pepper(pepperKey(subkeys, pepperVersion), password);
+    return () => argon2.verify(phc, peppered);
+  }
+  const verify = readImportedHash(phc);
+  if (!verify) throw new Error("an imported hash is not one that is checked");
+  return () => verify(password);
 }
 
 function pepper(key: Buffer, password: Secret): Buffer {

@@ -12,7 +12,7 @@ import { endAllSessions, endSessionNow } from "./sessions.ts";
 import { write } from "./write.ts";
 
 /** Tells whether the caller may deal with the Sessions of this User. */
-export function mayManageSessions(caller: Caller, userId: UserId): boolean {
+function mayManageSessions(caller: Caller, userId: UserId): boolean {
   return caller.kind !== "user" || caller.userId === userId || caller.roles.includes("admin");
 }
 

@@ -27,7 +27,7 @@ import { write } from "./write.ts";
  * How long a key is published before it signs: copies of the JWKS are a minute old at most, and
  * whoever keeps one longer has some time more.
  */
-export const PUBLISH_MS = 5 * 60_000;
+const PUBLISH_MS = 5 * 60_000;
 
 const SITES_PER_RUN = 1_000;
 

@@ -17,6 +17,9 @@ export const LIMITS = {
   lockMs: 15 * 60_000,
   deviceTokenLengthMax: 256,
   knownDevicesMax: 50, // Of one User.
+  callWindowMs: 60_000,
+  callSyncMs: 250,
+  callHoldersMax: 100_000, // Sources, and Sites besides, of which one process keeps count.
   hashWaitMsMax: 500,
   subkeysCachedMax: 1_024,
   mailsPerWindowMax: 6, // To one address of a Site, of those that anybody can cause.

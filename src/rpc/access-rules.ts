@@ -41,7 +41,10 @@ export function readAccessRules(services: readonly DescService[]): Map<DescMetho
   return new Map(methods.map((method) => [method, getOption(method, access)]));
 }
 
-/** Applies a rule to a caller. `public` means: if the Site allows public calls. */
+/**
+ * Applies a rule to a caller. `public` means: if the Site allows public calls. A User may make
+ * those of its own Site too: a browser that is signed in sends its token with every call.
+ */
 export function admit(rule: AccessRule, caller: Caller): Admission {
   if (rule.anyone) return "admitted";
   switch (caller.kind) {
@@ -52,7 +55,8 @@ export function admit(rule: AccessRule, caller: Caller): Admission {
     case "site_key":
       return rule.scopes.some((scope) => isAmong(caller.scopes, scope)) ? "admitted" : "denied";
     case "user":
-      return rule.user || (rule.admin && caller.roles.includes("admin")) ? "admitted" : "denied";
+      if (rule.user || (rule.admin && caller.roles.includes("admin"))) return "admitted";
+      return rule.public ? "public" : "denied";
   }
 }
 

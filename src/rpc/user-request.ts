@@ -30,7 +30,11 @@ export function parseNewUser(request: CreateUserRequest): UserFields {
   };
 }
 
-/** Reads the fields of an invitation; what is empty is not said. @throws {Failure} `invalid_field` */
+/**
+ * Reads the fields of an invitation; what is empty is not said.
+ *
+ * @throws {Failure} `invalid_field`
+ */
 export function parseInvitedFields(request: InviteUserRequest): UserFields {
   const { username, locale, externalId, roles } = request;
   const metadata = parseMetadata(request.metadata);

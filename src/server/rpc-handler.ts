@@ -8,12 +8,15 @@ import {
 } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import type { Failure } from "../model/failure.ts";
+import { type BrowserPage, browserPageKey } from "../rpc/browser-page.ts";
 import { clientAddressKey } from "../rpc/client-address.ts";
 import { isGone, type NodeResponse, writeAnswer } from "./answer-writer.ts";
 import { type Admission, admitCall, clientLeft } from "./call-admission.ts";
 import { boundDeadline } from "./call-deadline.ts";
+import { answerPreflight, type BrowserRules, isPreflight, openToPage } from "./cors.ts";
 import type { EdgeLimits } from "./edge-limits.ts";
 import { endWithSignal } from "./end-with-signal.ts";
+import { send } from "./http-endpoints.ts";
 import { leaveUnread } from "./leave-unread.ts";
 import type { Log } from "./log.ts";
 import { MESSAGE_COMPRESSIONS } from "./message-compression.ts";
@@ -27,6 +30,7 @@ export interface RpcHandlerOptions {
   readonly routes: (router: ConnectRouter) => void;
   readonly interceptors: readonly Interceptor[];
   readonly calls: OpenCalls;
+  readonly browsers: BrowserRules;
   readonly limits: EdgeLimits;
   readonly refusal: (failure: Failure) => ConnectError;
   readonly log: Log;
@@ -59,7 +63,7 @@ const refusalKey = createContextKey<ConnectError | undefined>(undefined);
  * takes half a message for a whole one.
  */
 export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
-  const { limits, log } = options;
+  const { browsers, limits, log } = options;
   const router = createConnectRouter({
     interceptors: [...options.interceptors, endWithSignal],
     acceptCompression: MESSAGE_COMPRESSIONS,
@@ -76,16 +80,22 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
   async function handle(exchange: Exchange): Promise<void> {
     const handler = handlers.get(exchange.target.path);
     if (handler === undefined) return;
-    const call = admitCall(options, handler.method.methodKind, exchange.clientAddress);
-    const { request, response } = exchange;
+    const { request, response, clientAddress } = exchange;
+    const { method } = handler;
+    if (isPreflight(request)) {
+      return send(exchange, await answerPreflight(browsers, method, request, clientAddress));
+    }
+    const page = pageOf(request);
+    const call = admitCall(options, method.methodKind, clientAddress);
     const leave = (): void => call.controller.abort(clientLeft());
     response.once("close", leave);
     if (isGone(response)) leave();
     try {
-      const incoming = await universalRequest(limits, handler, exchange, call);
+      const incoming = await universalRequest(limits, handler, exchange, call, page);
       if (isGone(response)) return;
       const answer = await handler(incoming);
-      await writeAnswer(answer, response, limits.answerStallMsMax);
+      const opened = await openToPage(browsers, method, page, clientAddress, answer);
+      await writeAnswer(opened, response, limits.answerStallMsMax);
       leaveUnread(request, limits.lingerMsMax);
     } catch (error) {
       call.controller.abort(clientLeft());
@@ -105,6 +115,7 @@ async function universalRequest(
   handler: UniversalHandler,
   { request, target, clientAddress }: Exchange,
   call: Admission,
+  page: BrowserPage | undefined,
 ): Promise<UniversalServerRequest> {
   const kind = handler.method.methodKind;
   const { messageBytesMax } = limits;
@@ -125,8 +136,13 @@ async function universalRequest(
     signal: call.controller.signal,
     contextValues: createContextValues()
       .set(clientAddressKey, clientAddress)
+      .set(browserPageKey, page)
       .set(refusalKey, call.refused),
   };
+}
+
+function pageOf({ headers: { origin } }: NodeRequest): BrowserPage | undefined {
+  return origin === undefined ? undefined : { origin, mayRead: undefined };
 }
 
 function toHeaders(request: NodeRequest): Headers {

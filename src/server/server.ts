@@ -5,6 +5,7 @@ import * as v1alpha from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { Health } from "../../gen/health/v1/health_pb.ts";
 import type { Failure } from "../model/failure.ts";
 import { createAddressResolver } from "./address.ts";
+import { type BrowserRules, NO_BROWSERS } from "./cors.ts";
 import { createDescriptorIndex, type DescriptorIndex } from "./descriptor-index.ts";
 import { EDGE_LIMITS, type EdgeLimits } from "./edge-limits.ts";
 import {
@@ -47,6 +48,8 @@ export interface ServerOptions {
   readonly interceptors: readonly Interceptor[];
   /** What is served without Connect's adapter where that is possible. */
   readonly direct?: DirectCalls;
+  /** What pages of other origins may do; by default nothing. */
+  readonly browsers?: BrowserRules;
   readonly readiness: Readiness;
   readonly wellKnown: WellKnown;
   readonly log: Log;
@@ -77,8 +80,8 @@ export function createServer(options: ServerOptions): Server {
   const addresses = createAddressResolver(config.trustedProxies ?? []);
   const calls = createOpenCalls(limits, refusal);
   const routes = withStandardServices(options, limits);
-  const { interceptors } = options;
-  const rpc = createRpcHandler({ routes, interceptors, calls, limits, refusal, log });
+  const { interceptors, browsers = NO_BROWSERS } = options;
+  const rpc = createRpcHandler({ routes, interceptors, browsers, calls, limits, refusal, log });
   const endpoints = createEndpointHandler(
     [livenessEndpoint(), readinessEndpoint(readiness), ...wellKnownEndpoints(options.wellKnown)],
     log,

@@ -144,7 +144,7 @@ export async function appendNotice(
             ${"expireTime" in notice ? notice.expireTime : null}, ${bodyOf(notice)}, ${now})`);
 }
 
-/** A row with a `user_id` would take a position; that of an ended Session is its published state. */
+/** A row with a `user_id` would take a position, so the User of an ended Session stands here. */
 function bodyOf(notice: Notice): Buffer | undefined {
   return notice.kind === "session_ended" && notice.userId ? idToBytes(notice.userId) : undefined;
 }

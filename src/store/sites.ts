@@ -63,6 +63,13 @@ export async function findSiteIdOfDomain(
   return rows[0]?.id ?? undefined;
 }
 
+/** Tells whether some Site has public calls and names an origin. Needs no Site. */
+export async function isPublicOrigin(db: Queryable, origin: string): Promise<boolean> {
+  const { rows } = await db.query<{ known: boolean }>(sql`
+    select signet.is_public_origin(${origin}) as known`);
+  return rows[0]?.known === true;
+}
+
 /**
  * Inserts a Site. Returns false if the id exists already.
  *

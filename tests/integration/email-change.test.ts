@@ -93,7 +93,8 @@ describe("a change of address", () => {
     const { accessToken, sessionId } = await signUp(backend);
     await runAsAdmin(
       database.adminUrl,
-      `update signet.sessions set auth_time = auth_time - interval '1 day' where id = '${sessionId}'`,
+      `update signet.sessions set auth_time = auth_time - interval '1 day'
+        where id = '${sessionId}'`,
     );
 
     const { auth } = grpcClients(service.url, accessToken);

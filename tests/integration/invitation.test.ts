@@ -90,7 +90,7 @@ describe("an invitation", () => {
     });
   });
 
-  test("of the same person many times at once makes one User, and one link that works", async () => {
+  test("of one person many times at once makes one User, and one link that works", async () => {
     const email = uniqueEmail();
 
     const invited = await Promise.all(Array.from({ length: 6 }, () => invite({ email })));

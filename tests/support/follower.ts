@@ -31,6 +31,8 @@ export interface Follower {
   streams(): number;
   /** Checkpoints whose sums were compared. */
   compared(): number;
+  /** How many changes were made while the last snapshot was on its way. */
+  overtaken(): number;
   /**
    * Follows stream after stream, each left after a random number of frames, until `end`, which
    * may still rise to begin with.
@@ -61,7 +63,7 @@ export function createFollower(
   /** The version of each User's last change; what a snapshot brought is not in it. */
   const changed = new Map<string, number>();
   const faults: string[] = [];
-  const count = { position: 0, exactFrom: 0, repeats: 0, streams: 0, compared: 0 };
+  const count = { position: 0, exactFrom: 0, overtaken: 0, repeats: 0, streams: 0, compared: 0 };
   const sums = createSiteSums();
   let cursor = "";
 
@@ -121,6 +123,7 @@ export function createFollower(
     if (frame.case === "snapshotEnd") {
       count.position = Math.max(count.position, Number(frame.value.tailPosition));
       count.exactFrom = Math.max(count.exactFrom, Number(frame.value.position));
+      count.overtaken = Number(frame.value.position - frame.value.tailPosition);
     }
     if (frame.case === "changeBatch") applyBatch(frame.value);
     if (frame.case === "checkpoint") compare(Number(frame.value.position), frame.value.sums);
@@ -165,6 +168,7 @@ export function createFollower(
     repeats: () => count.repeats,
     streams: () => count.streams,
     compared: () => count.compared,
+    overtaken: () => count.overtaken,
     async followTo(end, signal) {
       while (count.position < end()) {
         signal.throwIfAborted();

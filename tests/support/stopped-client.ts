@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { WatchStart } from "../../gen/signet/v1/sync_service_pb.ts";
 import { type Clients, refusalOf, type TestSite } from "./builders.ts";
 import { startProgram } from "./programs.ts";
 import { until } from "./waiting.ts";
@@ -35,7 +36,7 @@ export async function timeToFree(
 
 /** Tells whether the client id has room for one stream more. */
 async function mayStream(clients: Clients): Promise<boolean> {
-  await using watch = openWatch(clients, { clientId: CLIENT_ID });
+  await using watch = openWatch(clients, { clientId: CLIENT_ID, start: WatchStart.HEAD });
   try {
     await watch.next("hello");
     return true;

@@ -1,4 +1,5 @@
 import { createGrpcTransport } from "@connectrpc/connect-node";
+import { WatchStart } from "../../gen/signet/v1/sync_service_pb.ts";
 import { clientsOf } from "./builders.ts";
 import { openWatch } from "./watch.ts";
 
@@ -8,7 +9,7 @@ const STREAM_MS_MAX = 120_000;
 const [url = "", key = "", clientId = "", count = "1"] = process.argv.slice(2);
 const { sync } = clientsOf(createGrpcTransport({ baseUrl: url }), key);
 const streams = Array.from({ length: Number(count) }, () =>
-  openWatch({ sync }, { clientId, heartbeatSeconds: 1 }, STREAM_MS_MAX),
+  openWatch({ sync }, { clientId, start: WatchStart.HEAD, heartbeatSeconds: 1 }, STREAM_MS_MAX),
 );
 await Promise.all(streams.map((stream) => stream.next("hello")));
 process.stdout.write("open\n");

@@ -176,7 +176,10 @@ describe("a mirror whose connections are killed", () => {
     }
     await converged();
 
-    const leads = mirrors.reduce((sum, { counters }) => sum + counters.leads, 0);
+    const metrics = () => mirrors.map((mirror) => mirror.metrics());
+    await until(() => metrics().some(({ leading, sumsEqual }) => leading && sumsEqual), 20_000);
+    const leads = metrics().reduce((sum, { leads: own }) => sum + own, 0);
+    expect(metrics().map(({ usersDiffering }) => usersDiffering)).toEqual([0, 0]);
     expect(leads).toBeGreaterThan(2);
     expect(await accountsOf(place)).toBe(20 + Math.floor(300 / 7));
   });

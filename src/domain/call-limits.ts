@@ -1,0 +1,116 @@
+import type { Logger } from "pino";
+import type { KeyedDigest } from "../crypto/keyed-digest.ts";
+import { Failure } from "../model/failure.ts";
+import { LIMITS } from "../model/limits.ts";
+import { addCallCounts } from "../store/call-counts.ts";
+import type { Database } from "../store/database.ts";
+
+/** What is limited by itself: calls that check a secret, those that send a mail, all others. */
+export type CallKind = "plain" | "secret" | "mail";
+
+/** Whose calls are counted together, such as an address or a Site. */
+export interface CallHolder {
+  readonly by: "source" | "site";
+  readonly name: string;
+}
+
+/** How many calls one holder may make within a minute. */
+export type CallRates = Readonly<Record<CallHolder["by"], Readonly<Record<CallKind, number>>>>;
+
+/** The limits of calls, over all processes. */
+export interface CallLimits {
+  /** Counts a call. @throws {Failure} `rate_limited`, with a delay. */
+  count(holder: CallHolder, kind: CallKind): void;
+}
+
+/** The rates of one minute, of which a process may be told a share in percent. */
+export const CALL_RATES: CallRates = {
+  source: { plain: 3_000, secret: 300, mail: 60 },
+  site: { plain: 300_000, secret: 60_000, mail: 6_000 },
+};
+
+/** From when on a count is told to the others: below it, ten processes together stay within. */
+const SHARED_FROM = 0.1;
+
+interface Count {
+  readonly key: Buffer;
+  readonly max: number;
+  /** What this process has counted and not told the others yet. */
+  own: number;
+  /** What all had counted when they were last asked, this process included. */
+  shared: number;
+}
+
+/**
+ * Creates the limits.
+ *
+ * A call costs a look into memory. What comes near a limit is added up with the counts of the
+ * other processes every quarter of a second, in one statement, so that a flood is let through for
+ * so long at most; guesses, which have to be exact, are counted in their own transaction instead.
+ * While the database is away, each process goes by its own counts.
+ */
+export function createCallLimits(options: {
+  readonly db: Pick<Database, "acrossSites">;
+  readonly digest: KeyedDigest;
+  readonly log: Logger;
+  readonly percent: number;
+}): CallLimits {
+  const { db, digest, log, percent } = options;
+  const { callWindowMs, callHoldersMax, callSyncMs } = LIMITS;
+  // Apart, so that a flood from many sources does not crowd out the Sites.
+  const counts = { source: new Map<string, Count>(), site: new Map<string, Count>() };
+  let windowEndMs = 0;
+  let syncing: NodeJS.Timeout | undefined;
+
+  function find({ by, name }: CallHolder, kind: CallKind): Count {
+    const id = `${by} ${kind} ${name}`;
+    const known = counts[by].get(id);
+    if (known) return known;
+    const max = Math.ceil((CALL_RATES[by][kind] * percent) / 100);
+    const count = { key: digest(undefined, "call_holder", id), max, own: 0, shared: 0 };
+    if (counts[by].size < callHoldersMax) counts[by].set(id, count);
+    return count;
+  }
+
+  /** All processes cut time at the same instants, and so need not agree on windows. */
+  function turnWindow(nowMs: number): void {
+    if (nowMs < windowEndMs) return;
+    windowEndMs = nowMs - (nowMs % callWindowMs) + callWindowMs;
+    counts.source.clear();
+    counts.site.clear();
+  }
+
+  async function share(): Promise<void> {
+    syncing = undefined;
+    const told = [...counts.source.values(), ...counts.site.values()]
+      .filter((count) => count.own > 0 && count.own + count.shared >= count.max * SHARED_FROM)
+      .map((count) => ({ count, key: count.key, calls: count.own }));
+    if (told.length === 0) return;
+    const across = { query: db.acrossSites };
+    const sums = await addCallCounts(across, new Date(windowEndMs), told);
+    const byKey = new Map(sums.map(({ key, calls }) => [key.toString("hex"), calls]));
+    for (const { count, key, calls } of told) {
+      count.own -= calls;
+      count.shared = byKey.get(key.toString("hex")) ?? count.shared + calls;
+    }
+  }
+
+  function shareSoon(): void {
+    syncing ??= setTimeout(() => {
+      share().catch((err: unknown) => log.debug({ err }, "call counts are not shared"));
+    }, callSyncMs).unref();
+  }
+
+  return {
+    count(holder, kind) {
+      const nowMs = Date.now();
+      turnWindow(nowMs);
+      const count = find(holder, kind);
+      if (count.own + count.shared >= count.max) {
+        throw new Failure("rate_limited", {}, { retryDelayMs: windowEndMs - nowMs });
+      }
+      count.own += 1;
+      shareSoon();
+    },
+  };
+}

@@ -1,0 +1,27 @@
+import type { Database } from "../store/database.ts";
+import { isPublicOrigin } from "../store/sites.ts";
+
+/** Tells whether browsers on pages of an origin may call some Site. */
+export type PublicOrigins = (origin: string) => Promise<boolean>;
+
+/** How long an answer is kept, and so how late a change of `origins` is heard of. */
+const KEEP_MS = 10_000;
+const ORIGINS_MAX = 1_000;
+const ORIGIN_LENGTH_MAX = 300;
+
+/** Creates the look-up; what it has found is kept for a while, since each call asks. */
+export function createPublicOrigins(db: Pick<Database, "acrossSites">): PublicOrigins {
+  const known = new Map<string, { readonly endMs: number; readonly answer: Promise<boolean> }>();
+  const across = { query: db.acrossSites };
+
+  return async (origin) => {
+    if (origin.length > ORIGIN_LENGTH_MAX) return false;
+    const found = known.get(origin);
+    if (found && performance.now() < found.endMs) return await found.answer;
+    if (known.size >= ORIGINS_MAX) known.clear();
+    const answer = isPublicOrigin(across, origin);
+    known.set(origin, { endMs: performance.now() + KEEP_MS, answer });
+    answer.catch(() => known.delete(origin));
+    return await answer;
+  };
+}
