@@ -26,7 +26,7 @@ export interface CallLimits {
 /** The rates of one minute, of which a process may be told a share in percent. */
 export const CALL_RATES: CallRates = {
   source: { plain: 3_000, secret: 300, mail: 60 },
-  site: { plain: 300_000, secret: 60_000, mail: 6_000 },
+  site: { plain: 300_000, secret: 60_000, mail: 30_000 },
 };
 
 /** From when on a count is told to the others: below it, ten processes together stay within. */
@@ -59,6 +59,8 @@ export function createCallLimits(options: {
   const { callWindowMs, callHoldersMax, callSyncMs } = LIMITS;
   // Apart, so that a flood from many sources does not crowd out the Sites.
   const counts = { source: new Map<string, Count>(), site: new Map<string, Count>() };
+  /** Those that the other processes have to hear of. */
+  const untold = new Set<Count>();
   let windowEndMs = 0;
   let syncing: NodeJS.Timeout | undefined;
 
@@ -78,13 +80,13 @@ export function createCallLimits(options: {
     windowEndMs = nowMs - (nowMs % callWindowMs) + callWindowMs;
     counts.source.clear();
     counts.site.clear();
+    untold.clear();
   }
 
   async function share(): Promise<void> {
     syncing = undefined;
-    const told = [...counts.source.values(), ...counts.site.values()]
-      .filter((count) => count.own > 0 && count.own + count.shared >= count.max * SHARED_FROM)
-      .map((count) => ({ count, key: count.key, calls: count.own }));
+    const told = [...untold].map((count) => ({ count, key: count.key, calls: count.own }));
+    untold.clear();
     if (told.length === 0) return;
     const across = { query: db.acrossSites };
     const sums = await addCallCounts(across, new Date(windowEndMs), told);
@@ -95,7 +97,8 @@ export function createCallLimits(options: {
     }
   }
 
-  function shareSoon(): void {
+  function shareSoon(count: Count): void {
+    untold.add(count);
     syncing ??= setTimeout(() => {
       share().catch((err: unknown) => log.debug({ err }, "call counts are not shared"));
     }, callSyncMs).unref();
@@ -110,7 +113,7 @@ export function createCallLimits(options: {
         throw new Failure("rate_limited", {}, { retryDelayMs: windowEndMs - nowMs });
       }
       count.own += 1;
-      shareSoon();
+      if (count.own + count.shared >= count.max * SHARED_FROM) shareSoon(count);
     },
   };
 }

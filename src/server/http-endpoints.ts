@@ -93,7 +93,7 @@ export function send({ request, response }: Exchange, answer: EndpointAnswer): v
       return;
     }
   }
-  headers["content-length"] = String(body.length);
+  if (answer.status !== 204) headers["content-length"] = String(body.length); // RFC 9110 §8.6.
   response.writeHead(answer.status, headers);
   if (request.method === "HEAD") response.end();
   else response.end(body);

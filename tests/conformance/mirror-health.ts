@@ -75,7 +75,7 @@ export function describeHealth<Transaction>(
     });
   });
 
-  test(`${name}: a mirror that lags for longer than the limit tells of it, and of the end`, async () => {
+  test(`${name}: a mirror that lags beyond the limit tells of it, and of the end`, async () => {
     const { site, open, converged } = await begin(2);
     const first = open();
     await converged();
