@@ -12,6 +12,7 @@ import { createKeyedDigest } from "./crypto/keyed-digest.ts";
 import { createPasswordHasher } from "./crypto/password-hash.ts";
 import { operatorKeyHash } from "./crypto/site-secret.ts";
 import { createSubkeys, type MasterKeys } from "./crypto/subkeys.ts";
+import { createAuditChain } from "./domain/audit-chain.ts";
 import { createAuthentication } from "./domain/authentication.ts";
 import { createCallLimits } from "./domain/call-limits.ts";
 import { createChangeReader } from "./domain/change-reader.ts";
@@ -75,6 +76,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const subkeys = createSubkeys(options.masterKeys);
   const envelope = createEnvelope(subkeys);
   const reader = createChangeReader({ db, log });
+  const auditChain = createAuditChain(db, log);
   const live = createLiveState(reader.isFresh);
   const sites = createKnownSites({ db, envelope, isFresh: reader.isFresh });
   const revocations = createRevocationLog();
@@ -147,6 +149,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     server,
     async startReader() {
       await reader.start();
+      await auditChain.start();
       await live.load({ query: db.acrossSites });
       await revocations.begin({ query: db.acrossSites });
       db.listen(CHANGE_CHANNEL, { onNotify: reader.wake, onState: reader.wake });
@@ -160,7 +163,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     },
     async stopReader() {
       clearInterval(watching);
-      await reader.stop();
+      await Promise.all([reader.stop(), auditChain.stop()]);
     },
   };
 }

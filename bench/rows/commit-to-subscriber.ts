@@ -1,89 +1,110 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import type { ChangesItem, SignetClient, Subscription } from "../../src/client/index.ts";
+import { once } from "node:events";
+import { Client } from "pg";
+import { createSignetClient, type Subscription } from "../../src/client/index.ts";
+import { createDataFolder } from "../../src/demo/data-folder.ts";
+import { type Child, forkChild } from "../child-process.ts";
 import { playRounds } from "../rounds.ts";
 import type { Bench, Figure, Row } from "../row.ts";
 import { percentile } from "../statistics.ts";
 import { createWallClock } from "../wall-clock.ts";
-import { startNotifications } from "../yardsticks/listen-notify.ts";
+import { type WriteOrder, type WriteReply, YARDSTICK_CHANNEL } from "../write-orders.ts";
 
-const P50 = "sync: commit to subscriber";
-const P99 = "sync: commit to subscriber, p99";
+const RATES = [1, 100, 1_000] as const;
+const P50 = { share: 0.5, suffix: "", goal: 3 };
+const P99 = { share: 0.99, suffix: ", p99", goal: 5 };
 
-/** Writes are a pause apart, so that each is delivered by itself. */
-const PAUSE_MS = 15;
-const WRITE_MS = 10;
-const ARRIVAL_MS_MAX = 5_000;
+const PROGRAM = new URL("../signet-writes.ts", import.meta.url);
+const ARRIVAL_MS_MAX = 10_000;
 
 /**
- * How long a Change takes to a subscriber: from its `commit_time` until the client library
- * delivers it. That time is taken within the transaction, in whole milliseconds, so what is left
- * of the transaction is counted too and the figure errs against Signet, never for it. Beside it: a
- * row written and a notification sent in one transaction, from one connection to another.
+ * How long a Change takes to a subscriber: from its commit, at the time that PostgreSQL notes for
+ * it, until the client library delivers it. Beside it: from the commit of a row with a
+ * notification until that has come to another connection to the same server.
  */
 export const commitToSubscriber: Row = {
-  names: [P50, P99],
+  names: RATES.flatMap((rate) => [P50, P99].map(({ suffix }) => nameOf(rate) + suffix)),
   async measure(bench) {
-    const notifications = await startNotifications(bench.resources);
-    const count = Math.ceil(bench.roundMs / (PAUSE_MS + WRITE_MS));
-    const { signet, bare } = await playRounds(bench.rounds, {
-      signet: () => measureChanges(bench, count),
-      bare: () => notifications.measure(count, PAUSE_MS),
-    });
-    const figureAt = (row: string, share: number, goal: number): Figure => ({
-      row,
-      unit: "ms",
-      samples: signet.map((delays) => percentile(delays, share)),
-      yardstick: {
-        name: "a row with LISTEN/NOTIFY",
-        samples: bare.map((delays) => percentile(delays, share)),
-      },
-      goal,
-    });
-    return [figureAt(P50, 0.5, 3), figureAt(P99, 0.99, 5)];
+    const writing = bench.resources.use(forkChild<WriteOrder, WriteReply>(PROGRAM));
+    const { signet, bare } = await openEars(bench, writing);
+    const figures: Figure[] = [];
+    for (const rate of RATES) {
+      const intervalMs = 1_000 / rate;
+      const pace = { count: Math.ceil(bench.roundMs / intervalMs), intervalMs };
+      const delays = await playRounds(bench.rounds, {
+        signet: () => measure(writing, signet, { type: "write", contender: "signet", ...pace }),
+        bare: () => measure(writing, bare, { type: "write", contender: "bare", ...pace }),
+      });
+      for (const { share, suffix, goal } of [P50, P99]) {
+        const [samples, beside] = [delays.signet, delays.bare].map((rounds) =>
+          rounds.map((round) => percentile(round, share)),
+        );
+        const yardstick = { name: "LISTEN/NOTIFY", samples: beside ?? [] };
+        figures.push({ row: nameOf(rate) + suffix, unit: "ms", samples: samples ?? [], yardstick, goal });
+      }
+    }
+    return figures;
   },
 };
 
-/** Changes a User `count` times and returns how long each Change took. */
-async function measureChanges({ service }: Bench, count: number): Promise<number[]> {
-  const { client, user } = service;
-  await using subscription = client.subscribe({
-    start: "head",
-    signal: AbortSignal.timeout(count * (PAUSE_MS + WRITE_MS) * 10 + ARRIVAL_MS_MAX),
-  });
-  const live = Promise.withResolvers<void>();
-  const received = receive(subscription, count, live.resolve);
-  await Promise.race([live.promise, received]);
-  await Promise.all([received, write(client, user.id, count)]);
-  return await received;
+function nameOf(rate: number): string {
+  return `sync: commit to subscriber at ${rate.toLocaleString("en")}/s`;
 }
 
-async function receive(
-  subscription: Subscription,
-  count: number,
-  onLive: () => void,
-): Promise<number[]> {
-  const wallMs = createWallClock();
-  const delaysMs: number[] = [];
+/** Notes when what was written has come, by its id. */
+interface Ear {
+  hear(id: string): void;
+  /** Resolves with the times, in milliseconds since 1970, when all have come. */
+  untilHeard(ids: Iterable<string>): Promise<ReadonlyMap<string, number>>;
+}
+
+async function openEars({ resources }: Bench, writing: Child<WriteOrder, WriteReply>) {
+  const folder = await createDataFolder();
+  resources.defer(() => folder.remove());
+  const { started } = await writing.ask({ type: "start", dataDir: folder.path });
+  if (!started) throw new Error("the service did not say where it is");
+  const client = createSignetClient({ url: started.url, key: started.siteKey });
+  resources.defer(() => client.close());
+  const listener = new Client({ connectionString: started.adminUrl });
+  await listener.connect();
+  resources.defer(() => listener.end());
+  const [signet, bare] = [createEar(), createEar()];
+  listener.on("notification", ({ payload }) => bare.hear(payload ?? ""));
+  await listener.query(`listen ${YARDSTICK_CHANNEL}`);
+  const subscription = client.subscribe({ start: "head" });
+  const live = Promise.withResolvers<void>();
+  follow(subscription, signet, live.resolve).catch(live.reject);
+  await live.promise;
+  return { signet, bare };
+}
+
+async function follow(subscription: Subscription, ear: Ear, onLive: () => void): Promise<void> {
   for await (const item of subscription) {
     if (item.type === "hello") onLive();
-    if (item.type === "changes") delaysMs.push(...delaysOf(item, wallMs()));
-    if (delaysMs.length >= count) return delaysMs;
+    if (item.type === "changes") for (const { user } of item.changes) ear.hear(user?.id ?? "");
   }
-  throw new Error(`the subscriber received ${delaysMs.length} of ${count} Changes in time`);
 }
 
-function delaysOf({ changes }: ChangesItem, nowMs: number): number[] {
-  return changes.flatMap(({ commitTime }) => (commitTime ? [nowMs - toMs(commitTime)] : []));
+function createEar(): Ear {
+  const wallMs = createWallClock();
+  const times = new Map<string, number>();
+  return {
+    hear: (id) => void times.set(id, wallMs()),
+    async untilHeard(ids) {
+      for (const id of ids) {
+        while(!times.has(id)) await new Promise((r) => setTimeout(r, 5));
+      }
+      return times;
+    },
+  };
 }
 
-function toMs({ seconds, nanos }: Timestamp): number {
-  return Number(seconds) * 1_000 + nanos / 1_000_000;
-}
-
-async function write({ users }: SignetClient, userId: string, count: number): Promise<void> {
-  for (let n = 0; n < count; n += 1) {
-    await users.updateUser({ userId, displayName: `Ada ${n} ${performance.now()}` });
-    await sleep(PAUSE_MS);
-  }
+async function measure(
+  writing: Child<WriteOrder, WriteReply>,
+  ear: Ear,
+  order: WriteOrder,
+): Promise<number[]> {
+  const { commits } = await writing.ask(order);
+  if (!commits) throw new Error("nothing was written");
+  const times = await ear.untilHeard(commits.keys());
+  return [...commits].map(([id, commitMs]) => (times.get(id) ?? Number.NaN) - commitMs);
 }

@@ -1,16 +1,18 @@
+import { ACT_SUBJECTS, type ActKind } from "../model/audit.ts";
 import type { Caller } from "../model/caller.ts";
-import { newId, type SiteId } from "../model/id.ts";
-import type { JsonObject } from "../model/json.ts";
+import { type AuditEventId, newId, type SiteId } from "../model/id.ts";
+import type { JsonObject, JsonValue } from "../model/json.ts";
 import { insertAuditEvent } from "../store/audit-events.ts";
 import type { Queryable } from "../store/sql.ts";
 
 /** What happened, in the words of the audit log. */
 export interface Act {
-  /** Noun and past participle, such as `user.created`. */
-  readonly kind: string;
+  readonly kind: ActKind;
   readonly subjectId?: string;
   /** Ids and names of fields, never a personal value. */
   readonly details?: JsonObject;
+  /** Values that tell of a person, and go when the User is deleted. */
+  readonly personal?: Readonly<Record<string, string>>;
   readonly clientIp?: string;
 }
 
@@ -26,13 +28,14 @@ export async function recordAct(
   now: Date,
 ): Promise<void> {
   await insertAuditEvent(tx, siteId, {
-    id: newId(now),
+    id: newId<AuditEventId>(now),
     kind: act.kind,
     actorKind: actor.kind,
     actorId: actorId(actor),
+    subjectKind: ACT_SUBJECTS[act.kind],
     subjectId: act.subjectId,
-    details: act.details ?? {},
-    personal: undefined,
+    details: toTexts(act.details ?? {}),
+    personal: act.personal,
     clientIp: act.clientIp ?? "",
     createTime: now,
   });
@@ -49,4 +52,14 @@ function actorId(actor: Actor): string {
     case "system":
       return "";
   }
+}
+
+/** Facts are texts, on the wire and in the bytes that the chain covers. */
+function toTexts(details: JsonObject): Record<string, string> {
+  return Object.fromEntries(Object.entries(details).map(([name, value]) => [name, toText(value)]));
+}
+
+function toText(value: JsonValue): string {
+  if (typeof value === "string") return value;
+  return Array.isArray(value) ? value.map(toText).join(", ") : JSON.stringify(value);
 }

@@ -2,7 +2,9 @@ import type { Caller } from "../model/caller.ts";
 import type { UserChangeKind } from "../model/change.ts";
 import { Failure } from "../model/failure.ts";
 import { newId, type SiteId, type UserId } from "../model/id.ts";
+import { LIMITS } from "../model/limits.ts";
 import { newUser, tombstone, type User, type UserRef, type UserSignIn } from "../model/user.ts";
+import { eraseAuditPersonal } from "../store/audit-events.ts";
 import { deleteCredentials, findSignIn, insertCredentials } from "../store/credentials.ts";
 import { deleteEmailChanges } from "../store/email-changes.ts";
 import { deleteKnownDevices } from "../store/known-devices.ts";
@@ -187,6 +189,7 @@ export async function deleteUser(
     const after = tombstone(before, locked.nextVersion, now);
     const user = await saveUser(deps, tx, before, after, ["user_deleted"]);
     await recordAct(tx, siteId, caller, { kind: "user.deleted", subjectId: id }, now);
+    await eraseAuditPersonal(tx, id, LIMITS.erasedEventsMax);
     return user;
   });
 }

@@ -14,6 +14,7 @@ export type ApiKeyId = Id<"ApiKey">;
 export type SigningKeyId = Id<"SigningKey">;
 export type MirrorId = Id<"Mirror">;
 export type AttemptId = Id<"Attempt">;
+export type AuditEventId = Id<"AuditEvent">;
 /** A User's, or one that stands for a name that no User has. */
 export type AccountId = Id<"Account"> | UserId;
 
@@ -27,6 +28,7 @@ export type AnyId =
   | SigningKeyId
   | MirrorId
   | AttemptId
+  | AuditEventId
   | AccountId;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

@@ -70,6 +70,9 @@ export const LIMITS = {
   notifyIntervalMs: 10,
   partitionRowsMin: 10_000, // As many as one step of the sequencer numbers.
   partitionRowsMax: 1_000_000,
+  chainedEventsMax: 2_000, // In one step, which takes about 0.1 s.
+  erasedEventsMax: 1_000, // In the transaction that deletes the User; the rest goes later.
+  auditKindsMax: 32,
   removedRowsMax: 1_000,
   removalBatchesMax: 1_000,
   expiredKeptDays: 7,

@@ -1,12 +1,12 @@
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { Delivery, OneTimePurpose } from "../../gen/signet/v1/auth_service_pb.ts";
 import { hasScope } from "../domain/access.ts";
+import { readNewPassword } from "../domain/new-password.ts";
 import type { MintedOneTimeToken } from "../domain/one-time.ts";
 import type { Caller } from "../model/caller.ts";
 import { Failure, invalidField } from "../model/failure.ts";
 import { LIMITS } from "../model/limits.ts";
 import type { OneTimePurpose as Purpose } from "../model/one-time.ts";
-import { parseNewPassword } from "../model/password.ts";
 import type { Site } from "../model/site.ts";
 
 /** Those who could look the address up anyway, or are sent its tokens. */
@@ -39,7 +39,7 @@ export function parseRedirectUrl(url: string, site: Site): string {
 /** Reads a new password, where one is given. */
 export function parseOptionalPassword(password: string, site: Site) {
   if (password === "") return undefined;
-  return parseNewPassword(password, "password", { codePointsMin: site.passwordLengthMin });
+  return readNewPassword(site, password, "password");
 }
 
 /** Reads a token of whatever kind; one that is too long is as unknown as one never made. */

@@ -2,9 +2,10 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import type { AuthService } from "../../gen/signet/v1/auth_service_pb.ts";
 import { siteOf } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
+import { readNewPassword } from "../domain/new-password.ts";
 import { changePassword } from "../domain/password-change.ts";
 import { requestPasswordReset, resetPassword } from "../domain/password-reset.ts";
-import { parseNewPassword, parsePasswordAttempt } from "../model/password.ts";
+import { parsePasswordAttempt } from "../model/password.ts";
 import { callerOf, userCallerOf } from "./authorize.ts";
 import { clientOf, toTokenPair } from "./convert-session.ts";
 import { parseIdentifier } from "./login-calls.ts";
@@ -30,10 +31,9 @@ export function passwordCalls(deps: Deps): Partial<ServiceImpl<typeof AuthServic
       const caller = callerOf(context.values);
       const siteId = siteOf(caller, request.siteId);
       const { site } = await deps.sites.get(siteId);
-      const bounds = { codePointsMin: site.passwordLengthMin };
       const { user, redirectUrl } = await resetPassword(deps, caller, siteId, {
         token: parseToken(request.token, "token"),
-        newPassword: parseNewPassword(request.newPassword, "new_password", bounds),
+        newPassword: readNewPassword(site, request.newPassword, "new_password"),
         client: clientOf(request.client, context),
         signal: context.signal,
       });
@@ -44,10 +44,9 @@ export function passwordCalls(deps: Deps): Partial<ServiceImpl<typeof AuthServic
       const caller = userCallerOf(context.values);
       const { site } = await deps.sites.get(caller.siteId);
       const { currentPassword: current, newPassword } = request;
-      const bounds = { codePointsMin: site.passwordLengthMin };
       const { user, renewed } = await changePassword(deps, caller, {
         currentPassword: current ? parsePasswordAttempt(current, "current_password") : undefined,
-        newPassword: parseNewPassword(newPassword, "new_password", bounds),
+        newPassword: readNewPassword(site, newPassword, "new_password"),
         client: clientOf(undefined, context),
         signal: context.signal,
       });

@@ -8,13 +8,13 @@ import { siteOf } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
 import { verifyEmail } from "../domain/email-verification.ts";
 import { acceptInvitation } from "../domain/invitations.ts";
+import { readNewPassword } from "../domain/new-password.ts";
 import { register } from "../domain/registration.ts";
 import type { Caller } from "../model/caller.ts";
 import { parseEmailAddress } from "../model/email-address.ts";
 import { invalidField } from "../model/failure.ts";
 import { parseOptionalId, type UserId } from "../model/id.ts";
 import { LIMITS } from "../model/limits.ts";
-import { parseNewPassword } from "../model/password.ts";
 import type { Site } from "../model/site.ts";
 import { parseLocale, parseText } from "../model/text.ts";
 import { parseUsername } from "../model/username.ts";
@@ -50,9 +50,7 @@ export function registrationCalls(deps: Deps): Partial<ServiceImpl<typeof AuthSe
       const { site } = await deps.sites.get(siteId);
       const { user, redirectUrl } = await acceptInvitation(deps, caller, siteId, {
         token: parseToken(request.token, "token"),
-        password: parseNewPassword(request.password, "password", {
-          codePointsMin: site.passwordLengthMin,
-        }),
+        password: readNewPassword(site, request.password, "password"),
         fields: parseAcceptedFields(request),
         client: clientOf(request.client, context),
         signal: context.signal,

@@ -19,6 +19,7 @@ import { invalidField } from "../model/failure.ts";
 import { parseId, parseOptionalId, type UserId } from "../model/id.ts";
 import { LIMITS } from "../model/limits.ts";
 import type { User, UserSignIn } from "../model/user.ts";
+import { auditCalls } from "./audit-calls.ts";
 import { callerOf } from "./authorize.ts";
 import { optionalTimestamp } from "./convert-session.ts";
 import { parseUserRef, toUserMessage } from "./convert-user.ts";
@@ -29,6 +30,8 @@ import { parseInvitedFields, parseNewUser, parseUpdate } from "./user-request.ts
 /** Implements `signet.v1.UserService`. */
 export function userService(deps: Deps): Partial<ServiceImpl<typeof UserService>> {
   return {
+    ...auditCalls(deps),
+
     async createUser(request, { values }) {
       const caller = callerOf(values);
       const siteId = siteOf(caller, request.siteId);

@@ -1,20 +1,21 @@
-import type { SiteId } from "../model/id.ts";
-import type { JsonObject } from "../model/json.ts";
+import type { AuditActorKind, SubjectKind } from "../model/audit.ts";
+import type { AuditEventId, SiteId, UserId } from "../model/id.ts";
 import { type Queryable, sql } from "./sql.ts";
 
 /** Who did what to whom. */
-export interface AuditEvent {
-  readonly id: string;
+export interface NewAuditEvent {
+  readonly id: AuditEventId;
   /** Such as `user.created`: noun and past participle. */
   readonly kind: string;
-  readonly actorKind: "anonymous" | "operator" | "site_key" | "user" | "system";
+  readonly actorKind: AuditActorKind;
   /** The id of the key or User; empty where the actor has none. */
   readonly actorId: string;
+  readonly subjectKind: SubjectKind;
   readonly subjectId: string | undefined;
   /** Ids and names of fields; never a personal value, since it cannot be erased. */
-  readonly details: JsonObject;
+  readonly details: Readonly<Record<string, string>>;
   /** Clear values of personal fields; they go with an erasure. */
-  readonly personal: JsonObject | undefined;
+  readonly personal: Readonly<Record<string, string>> | undefined;
   readonly clientIp: string;
   readonly createTime: Date;
 }
@@ -23,13 +24,36 @@ export interface AuditEvent {
 export async function insertAuditEvent(
   db: Queryable,
   siteId: SiteId,
-  event: AuditEvent,
+  event: NewAuditEvent,
 ): Promise<void> {
   await db.query(sql`
     insert into signet.audit_events
-           (site_id, id, kind, actor_kind, actor_id, subject_id, details, personal, client_ip,
-            create_time)
+           (site_id, id, kind, actor_kind, actor_id, subject_kind, subject_id, details, personal,
+            client_ip, create_time)
     values (${siteId}, ${event.id}, ${event.kind}, ${event.actorKind}, ${event.actorId},
-            ${event.subjectId ?? null}, ${event.details}, ${event.personal ?? null},
-            ${event.clientIp}, ${event.createTime})`);
+            ${event.subjectKind}, ${event.subjectId ?? null}, ${event.details},
+            ${event.personal ?? null}, ${event.clientIp}, ${event.createTime})`);
+}
+
+/**
+ * Removes the clear values beside at most `limit` events by or about a User, which the
+ * transaction has deleted; {@link chainAuditEvents} removes the rest.
+ */
+export async function eraseAuditPersonal(
+  db: Queryable,
+  userId: UserId,
+  limit: number,
+): Promise<void> {
+  await db.query(sql`select signet.erase_audit_personal(${userId}, ${limit}::bigint)`);
+}
+
+/**
+ * Links at most `limit` committed events of all Sites to the chains of their Sites. Returns how
+ * many rows it went through, so that more may be left where it is `limit` or more; -1 while
+ * another process does it.
+ */
+export async function chainAuditEvents(db: Queryable, limit: number): Promise<number> {
+  const { rows } = await db.query<{ count: number }>(sql`
+    select signet.chain_audit_events(${limit}::bigint) as count`);
+  return rows[0]?.count ?? 0;
 }

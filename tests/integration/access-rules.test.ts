@@ -11,11 +11,15 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type AccessRule, access, Scope } from "../../gen/signet/v1/access_pb.ts";
 import {
+  type Clients,
   clientsOf,
   createKey,
   createSite,
+  logIn,
   openSite,
+  patiently,
   refusalOf,
+  type SignedIn,
   signUp,
   withCredential,
 } from "../support/builders.ts";
@@ -26,7 +30,8 @@ import { signetServices } from "../support/signet-services.ts";
 /** A kind of caller, and what a rule says of it. */
 interface Caller {
   readonly name: string;
-  readonly credential: string | undefined;
+  /** A User's is fresh for each call, since some calls void what the User has. */
+  readonly credential: () => Promise<string | undefined>;
   /** Fields that the caller sends where a request has them. */
   readonly siteId: string;
   expectedOf(rule: AccessRule): Outcome;
@@ -100,10 +105,11 @@ async function findCallers(transport: Transport): Promise<Caller[]> {
   const keys = await Promise.all(
     SCOPES.map((scope) => createKey(operator, siteId, { scopes: [scope] })),
   );
+  const publicBackend = clientsOf(transport, await createKey(operator, publicSiteId));
   const user = await signUp(backend);
+  const publicUser = await signUp(publicBackend);
   const admin = await signUp(backend);
   await operator.users.updateUser({ siteId, userId: admin.userId, roles: { roles: ["admin"] } });
-  const { tokens } = await backend.auth.refreshToken({ refreshToken: admin.refreshToken });
 
   const isPublic = (rule: AccessRule): Outcome =>
     rule.public || rule.anyone ? "admitted" : "CREDENTIAL_INVALID";
@@ -114,38 +120,51 @@ async function findCallers(transport: Transport): Promise<Caller[]> {
       rule.anyone || holds(rule) ? "admitted" : "ACCESS_DENIED";
   };
   return [
-    caller("anonymous", undefined, unlessAnyone),
-    caller("anonymous on a Site", undefined, unlessAnyone, siteId),
-    caller("anonymous on a Site with public calls", undefined, isPublic, publicSiteId),
-    caller("bad credential", "sgn_site_bad", () => "CREDENTIAL_INVALID", publicSiteId),
+    caller("anonymous", fixed(undefined), unlessAnyone),
+    caller("anonymous on a Site", fixed(undefined), unlessAnyone, siteId),
+    caller("anonymous on a Site with public calls", fixed(undefined), isPublic, publicSiteId),
+    caller("bad credential", fixed("sgn_site_bad"), () => "CREDENTIAL_INVALID", publicSiteId),
     caller(
       "operator",
-      service.operatorKey,
+      fixed(service.operatorKey),
       where((rule) => rule.operator),
     ),
     caller(
       "user",
-      user.accessToken,
+      freshToken(backend, user),
       where((rule) => rule.user),
     ),
     caller(
+      "user of a Site with public calls",
+      freshToken(publicBackend, publicUser),
+      where((rule) => rule.user || rule.public),
+    ),
+    caller(
       "admin",
-      tokens?.accessToken ?? "",
+      freshToken(backend, admin),
       where((rule) => rule.user || rule.admin),
     ),
     ...SCOPES.map((scope, n) =>
       caller(
         `key with scope ${scope}`,
-        keys[n],
+        fixed(keys[n]),
         where((rule) => rule.scopes.includes(scope)),
       ),
     ),
   ];
 }
 
+function fixed(credential: string | undefined): Caller["credential"] {
+  return async () => credential;
+}
+
+function freshToken(backend: Clients, { email, password }: SignedIn): Caller["credential"] {
+  return async () => (await patiently(() => logIn(backend, email, password))).accessToken;
+}
+
 function caller(
   name: string,
-  credential: string | undefined,
+  credential: Caller["credential"],
   expectedOf: Caller["expectedOf"],
   siteId = "",
 ): Caller {
@@ -156,8 +175,10 @@ function caller(
 async function outcomeOf(
   transport: Transport,
   method: DescMethod,
-  { credential, siteId }: Caller,
+  caller: Caller,
 ): Promise<Outcome> {
+  const { siteId } = caller;
+  const credential = await caller.credential();
   const as = credential === undefined ? transport : withCredential(transport, credential);
   const hasSite = method.input.field.siteId !== undefined;
   const message = { ...(hasSite && { siteId }), ...HARMLESS[nameOf(method)] };

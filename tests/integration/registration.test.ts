@@ -72,6 +72,19 @@ describe("a registration", () => {
     expect(await refusal(logIn(backend, email, theirs))).toMatchObject({ reason: "LOGIN_FAILED" });
   });
 
+  test("with a password that guessers try first is refused, whatever its length", async () => {
+    const register = backend.auth.register({
+      email: uniqueEmail(),
+      password: "Password".repeat(3),
+    });
+
+    expect(await refusal(register)).toMatchObject({
+      code: "InvalidArgument",
+      reason: "PASSWORD_REJECTED",
+      metadata: { field: "password" },
+    });
+  });
+
   test("again and again floods nobody: an address gets six such mails in an hour", async () => {
     const [email, other] = [uniqueEmail(), uniqueEmail()];
     for (let n = 0; n < 8; n += 1) {

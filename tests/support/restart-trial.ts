@@ -11,6 +11,8 @@ import { until } from "./waiting.ts";
 
 /** What a restart was like for those who were subscribed. */
 export interface RestartOutcome {
+  /** From the signal until the service was ready again. */
+  readonly awayMs: number;
   /** From the moment that the service was ready until all had every change. */
   readonly returnedMs: number;
   /** The most reads of the log that the database was seen busy with at once. */
@@ -25,7 +27,8 @@ interface Subscriber {
   readonly ended: Promise<void>;
 }
 
-const CHANGES = 2_000;
+/** Few, since this process has to read them once for each subscriber. */
+const CHANGES = 100;
 const SAMPLE_MS = 10;
 const WAIT_MS_MAX = 60_000;
 
@@ -51,6 +54,7 @@ export async function restartUnder(
   try {
     await generator.create();
     await until(() => all.every(({ position }) => position() === 1), WAIT_MS_MAX);
+    const signalMs = performance.now();
     await before.stop(signal);
     await generator.fill(CHANGES);
     await using after = await startService({ ...options, port: before.port });
@@ -61,7 +65,8 @@ export async function restartUnder(
     await Promise.all(all.map(({ ended }) => ended));
     await after.stop("SIGKILL");
     const gaps = all.reduce((sum, subscriber) => sum + subscriber.gaps(), 0);
-    return { returnedMs, readsAtOnce: await reads.stop(), gaps };
+    const awayMs = readyMs - signalMs;
+    return { awayMs, returnedMs, readsAtOnce: await reads.stop(), gaps };
   } finally {
     client.close();
     await before[Symbol.asyncDispose]();

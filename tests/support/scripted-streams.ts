@@ -176,5 +176,7 @@ function scriptedGate() {
       get: () => Promise.reject(new Failure("site_not_found")),
       apply: () => undefined,
     },
+    limits: { count: () => undefined },
+    publicUrl: "https://id.signet.test",
   };
 }

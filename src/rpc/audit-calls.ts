@@ -1,0 +1,72 @@
+import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { ListAuditEventsRequest, UserService } from "../../gen/signet/v1/user_service_pb.ts";
+import { siteOf } from "../domain/access.ts";
+import { type AuditQuestion, listAuditEvents } from "../domain/audit-log.ts";
+import type { Deps } from "../domain/deps.ts";
+import type { Caller } from "../model/caller.ts";
+import { Failure, invalidField } from "../model/failure.ts";
+import { parseOptionalId } from "../model/id.ts";
+import { LIMITS } from "../model/limits.ts";
+import { callerOf } from "./authorize.ts";
+import { toAuditEventMessage } from "./convert-audit.ts";
+import { pageLimit } from "./pagination.ts";
+
+/** The call that reads the audit log. */
+export function auditCalls(deps: Deps): Partial<ServiceImpl<typeof UserService>> {
+  return {
+    async listAuditEvents(request, { values }) {
+      const caller = callerOf(values);
+      if (request.withoutSite) return refuseOrNone(caller, request);
+      const siteId = siteOf(caller, request.siteId);
+      const limit = pageLimit(request.pageSize);
+      const page = { token: request.pageToken, limit };
+      const found = await listAuditEvents(deps, siteId, parseQuestion(request), page);
+      const events = found.entries.map(toAuditEventMessage);
+      return { events, nextPageToken: found.nextPageToken };
+    },
+  };
+}
+
+/** Every act of this version concerns a Site. */
+function refuseOrNone(caller: Caller, { siteId, pageToken }: ListAuditEventsRequest) {
+  if (caller.kind !== "operator") throw new Failure("access_denied");
+  if (siteId !== "") throw invalidField("site_id", "must be empty with without_site");
+  if (pageToken !== "") throw new Failure("invalid_page_token");
+  return { events: [], nextPageToken: "" };
+}
+
+function parseQuestion(request: ListAuditEventsRequest): AuditQuestion {
+  return {
+    filter: {
+      actorId: parseOptionalId(request.actorId, "actor_id"),
+      subjectId: parseOptionalId(request.subjectId, "subject_id"),
+      kinds: parseKinds(request.kinds),
+      timeFrom: toDate(request.timeFrom),
+      timeUntil: toDate(request.timeUntil),
+    },
+    oldestFirst: request.oldestFirst,
+    sequenceFrom: parseSequence(request.sequenceFrom),
+  };
+}
+
+const KIND = /^[a-z_]+\.[a-z_]+$/;
+
+function parseKinds(kinds: readonly string[]): string[] {
+  if (kinds.length > LIMITS.auditKindsMax) {
+    throw invalidField("kinds", `must be at most ${LIMITS.auditKindsMax}`);
+  }
+  const isWrong = kinds.some((kind) => kind.length > LIMITS.nameLengthMax || !KIND.test(kind));
+  if (isWrong) throw invalidField("kinds", "must be kinds such as user.created");
+  return [...new Set(kinds)];
+}
+
+function parseSequence(sequence: bigint): number {
+  if (sequence >= 0n && sequence <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(sequence);
+  throw invalidField("sequence_from", "must not be negative");
+}
+
+/** Events have whole milliseconds, and one that is cut off must not let an earlier event in. */
+function toDate(time: Timestamp | undefined): Date | undefined {
+  return time && new Date(timestampMs(time));
+}
