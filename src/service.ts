@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Logger } from "pino";
 import { AuthService } from "../gen/signet/v1/auth_service_pb.ts";
@@ -73,6 +74,7 @@ const SERVICES = [AuthService, SiteService, UserService, SyncService];
 /** Builds the parts of the service and gives each what it needs. */
 export async function createService(options: ServiceOptions): Promise<Service> {
   const { config, db, log, readiness } = options;
+  const processName = randomUUID();
   const subkeys = createSubkeys(options.masterKeys);
   const envelope = createEnvelope(subkeys);
   const reader = createChangeReader({ db, log });
@@ -95,7 +97,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     live,
     wakeReaders() {
       reader.wake();
-      db.notifySoon(CHANGE_CHANNEL);
+      db.notifySoon(CHANGE_CHANNEL, processName);
     },
   };
   let started = false;
@@ -152,7 +154,10 @@ export async function createService(options: ServiceOptions): Promise<Service> {
       await auditChain.start();
       await live.load({ query: db.acrossSites });
       await revocations.begin({ query: db.acrossSites });
-      db.listen(CHANGE_CHANNEL, { onNotify: reader.wake, onState: reader.wake });
+      const onNotify = (sender: string) => {
+        if (sender !== processName) reader.wake(); // Its own wake-ups have woken it already.
+      };
+      db.listen(CHANGE_CHANNEL, { onNotify, onState: reader.wake });
       started = true;
       const watch = () => {
         readiness.set("database", !reader.isAway());

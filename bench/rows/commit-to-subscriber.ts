@@ -9,7 +9,7 @@ import { percentile } from "../statistics.ts";
 import { createWallClock } from "../wall-clock.ts";
 import { type WriteOrder, type WriteReply, YARDSTICK_CHANNEL } from "../write-orders.ts";
 
-const RATES = [1, 100, 1_000] as const;
+const RATES = (process.env.L_RATES?.split(',').map(Number) ?? [1, 100, 1_000]) ;
 const P50 = { share: 0.5, suffix: "", goal: 3 };
 const P99 = { share: 0.99, suffix: ", p99", goal: 5 };
 
@@ -24,8 +24,10 @@ const ARRIVAL_MS_MAX = 10_000;
 export const commitToSubscriber: Row = {
   names: RATES.flatMap((rate) => [P50, P99].map(({ suffix }) => nameOf(rate) + suffix)),
   async measure(bench) {
+    const folder = await createDataFolder();
+    bench.resources.defer(() => folder.remove());
     const writing = bench.resources.use(forkChild<WriteOrder, WriteReply>(PROGRAM));
-    const { signet, bare } = await openEars(bench, writing);
+    const { signet, bare } = await openEars(bench, writing, folder.path);
     const figures: Figure[] = [];
     for (const rate of RATES) {
       const intervalMs = 1_000 / rate;
@@ -57,10 +59,12 @@ interface Ear {
   untilHeard(ids: Iterable<string>): Promise<ReadonlyMap<string, number>>;
 }
 
-async function openEars({ resources }: Bench, writing: Child<WriteOrder, WriteReply>) {
-  const folder = await createDataFolder();
-  resources.defer(() => folder.remove());
-  const { started } = await writing.ask({ type: "start", dataDir: folder.path });
+async function openEars(
+  { resources }: Bench,
+  writing: Child<WriteOrder, WriteReply>,
+  dataDir: string,
+) {
+  const { started } = await writing.ask({ type: "start", dataDir });
   if (!started) throw new Error("the service did not say where it is");
   const client = createSignetClient({ url: started.url, key: started.siteKey });
   resources.defer(() => client.close());

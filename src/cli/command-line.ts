@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { addAuditCommands } from "./audit-commands.ts";
 import { CheckFailed, type Context, UsageError } from "./context.ts";
 import { addDoctorCommand } from "./doctor-command.ts";
 import { describeError } from "./error-line.ts";
@@ -21,6 +22,7 @@ Exit codes:
   1  refused or failed; the last line says why
   2  called wrongly; nothing was done
   3, 4  "sync status --check" has found the sync degraded, or unhealthy
+  5, 6  "audit verify" has found a broken link, or not the head that was expected
 
 Examples:
   $ export SIGNET_KEY=$(cat .signet/operator-key)
@@ -55,6 +57,7 @@ function createCommandLine(context: Context): Command {
   addKeyCommands(root, context);
   addUserCommands(root, context);
   addSyncCommands(root, context);
+  addAuditCommands(root, context);
   addDoctorCommand(root, context);
   addMigrateCommand(root, context);
   return root;

@@ -52,6 +52,14 @@ export function timeOption(flags: string, description: string, now: () => number
   ).argParser((text: string) => parseTime(text, now()));
 }
 
+/** An option whose value is a point in time, given as such or as the time since then. */
+export function pastTimeOption(flags: string, description: string, now: () => number): Option {
+  return new Option(
+    flags,
+    `${description}: 2027-01-31, 2027-01-31T12:00:00Z, or so long ago 90d, 12h, 30m`,
+  ).argParser((text: string) => parseTime(text, now(), -1));
+}
+
 /** An option whose value is a JSON object. */
 export function jsonOption(flags: string, description: string): Option {
   return new Option(flags, description).argParser(parseJsonObject);
@@ -74,9 +82,9 @@ function toEnum<Value>(word: string, words: EnumWords<Value>): Value {
 const UNIT_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
 const POINT_IN_TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/;
 
-function parseTime(text: string, nowMs: number): Timestamp {
+function parseTime(text: string, nowMs: number, direction: 1 | -1 = 1): Timestamp {
   const [, count, unit = ""] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
-  if (count) return timestampFromMs(nowMs + Number(count) * (UNIT_MS[unit] ?? 0));
+  if (count) return timestampFromMs(nowMs + direction * Number(count) * (UNIT_MS[unit] ?? 0));
   const timeMs = POINT_IN_TIME.test(text) ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(timeMs)) return timestampFromMs(timeMs);
   throw new InvalidArgumentError("It must be a date, a time with its zone, or a duration.");

@@ -1,4 +1,4 @@
-import { ACT_SUBJECTS, type ActKind } from "../model/audit.ts";
+import { subjectKindOf } from "../model/audit.ts";
 import type { Caller } from "../model/caller.ts";
 import { type AuditEventId, newId, type SiteId } from "../model/id.ts";
 import type { JsonObject, JsonValue } from "../model/json.ts";
@@ -7,7 +7,8 @@ import type { Queryable } from "../store/sql.ts";
 
 /** What happened, in the words of the audit log. */
 export interface Act {
-  readonly kind: ActKind;
+  /** Noun and past participle, such as `user.created`; docs/guides/audit.md lists them. */
+  readonly kind: string;
   readonly subjectId?: string;
   /** Ids and names of fields, never a personal value. */
   readonly details?: JsonObject;
@@ -32,7 +33,7 @@ export async function recordAct(
     kind: act.kind,
     actorKind: actor.kind,
     actorId: actorId(actor),
-    subjectKind: ACT_SUBJECTS[act.kind],
+    subjectKind: subjectKindOf(act.kind),
     subjectId: act.subjectId,
     details: toTexts(act.details ?? {}),
     personal: act.personal,

@@ -1,8 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import { followChanges, type LogRow, type LogStep, trimOutbox } from "../store/changes.ts";
+import { followPrepared, type LogRow, type LogStep, trimOutbox } from "../store/changes.ts";
 import type { Database } from "../store/database.ts";
-import type { Queryable } from "../store/sql.ts";
 
 /** What one step of the reader brings to those who listen. */
 export interface ReaderStep {
@@ -48,23 +46,23 @@ export function createChangeReader({
   db,
   log,
 }: {
-  readonly db: Database;
+  readonly db: Pick<Database, "reader">;
   readonly log: Logger;
 }): ChangeReader {
-  const across: Queryable = { query: (statement) => db.validation.acrossSites(statement) };
+  const across = db.reader;
   const listeners: ((step: ReaderStep) => void)[] = [];
   const stopping = new AbortController();
   const state = { epoch: 0, pos: 0, away: false };
   const times = { fresh: Number.NEGATIVE_INFINITY, change: 0, trim: 0 };
   let woken = false;
-  let interrupt: AbortController | undefined;
+  let interrupt: (() => void) | undefined;
   let running: Promise<void> = Promise.resolve();
 
   /** Takes one step; returns how long to wait before the next. */
   async function step(): Promise<number> {
     const beginMs = performance.now();
     if (beginMs - times.trim > TRIM_MS) await trim(beginMs);
-    const found = await followChanges(across, state.pos, ROWS_PER_STEP);
+    const found = await followPrepared(across, state.pos, ROWS_PER_STEP);
     deliver(found);
     const last = found.rows.at(-1);
     const full = found.rows.length === ROWS_PER_STEP;
@@ -113,14 +111,17 @@ export function createChangeReader({
   }
 
   async function pause(waitMs: number): Promise<void> {
-    interrupt = new AbortController();
-    await sleep(waitMs, undefined, { signal: interrupt.signal }).catch(() => undefined);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, waitMs);
+    interrupt = resolve;
+    await promise;
+    clearTimeout(timer);
     interrupt = undefined;
   }
 
   const wake = () => {
     woken = true;
-    interrupt?.abort();
+    interrupt?.();
   };
 
   return {
@@ -131,7 +132,7 @@ export function createChangeReader({
     isAway: () => state.away,
     async start() {
       times.trim = performance.now();
-      const { epoch, head } = await followChanges(across, Number.MAX_SAFE_INTEGER, 1);
+      const { epoch, head } = await followPrepared(across, Number.MAX_SAFE_INTEGER, 1);
       state.epoch = epoch;
       state.pos = head;
       running = run();

@@ -66,8 +66,28 @@ const COLUMNS = fragment`
 
 /** Sequences what has become visible and returns at most `limit` rows after `after`. */
 export async function followChanges(db: Queryable, after: number, limit: number): Promise<LogStep> {
-  const { rows } = await db.query<StepRow & ChangeRow>(sql`
-    select sequenced, epoch, head, ${COLUMNS} from signet.follow_changes(${after}, ${limit})`);
+  return toStep(await db.query<StepRow & ChangeRow>(followStatement(after, limit)));
+}
+
+/**
+ * Does the same with a statement that is prepared once; `reader` is one connection that leads
+ * to PostgreSQL itself, since a pooler may know nothing of prepared statements.
+ */
+export async function followPrepared(
+  reader: Queryable,
+  after: number,
+  limit: number,
+): Promise<LogStep> {
+  const statement = { name: "follow_changes", ...followStatement(after, limit) };
+  return toStep(await reader.query<StepRow & ChangeRow>(statement));
+}
+
+function followStatement(after: number, limit: number) {
+  return sql`
+    select sequenced, epoch, head, ${COLUMNS} from signet.follow_changes(${after}, ${limit})`;
+}
+
+function toStep({ rows }: { readonly rows: readonly (StepRow & ChangeRow)[] }): LogStep {
   const [first] = rows;
   if (!first) throw new Error("follow_changes returned no row");
   const { sequenced, epoch, head } = first;

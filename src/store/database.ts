@@ -43,12 +43,14 @@ export interface SiteDatabase {
 export interface Database extends SiteDatabase, AsyncDisposable {
   /** A small pool of its own, so that the validation of tokens never waits behind logins. */
   readonly validation: SiteDatabase;
+  /** One direct connection for the reader of the log: a named statement stays prepared on it. */
+  readonly reader: Queryable;
   /** Direct connections for the job queue. */
   readonly directPool: Pool;
   /** Follows a channel on a connection of its own until it is closed; never throws. */
   listen(channel: string, handlers: ListenerHandlers): Listener;
   /** Wakes the listeners of a channel: at once, then at most once per 10 ms; never throws. */
-  notifySoon(channel: string): void;
+  notifySoon(channel: string, payload?: string): void;
   /** Ends all connections, after the statements under way. */
   close(): Promise<void>;
 }
@@ -63,6 +65,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     options.validationPoolMax ?? LIMITS.databaseValidationPoolMax,
     log,
   );
+  const reader = createPool("signet reader", directUrl, 1, log);
   const directPool = createPool(
     "signet jobs",
     directUrl,
@@ -75,7 +78,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   async function closeAll(): Promise<void> {
     await Promise.all([...listeners].map((listener) => listener.close()));
     await notifier.close();
-    await Promise.all([calls.end(), validation.end(), directPool.end()]);
+    await Promise.all([calls, validation, reader, directPool].map((pool) => pool.end()));
   }
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
@@ -86,6 +89,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   return {
     ...siteDatabase(calls),
     validation: siteDatabase(validation),
+    reader: { query: siteDatabase(reader).acrossSites },
     directPool,
     listen(channel, handlers) {
       const onClosed = () => listeners.delete(listener);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Client, escapeIdentifier } from "pg";
+import { type Client, escapeIdentifier, escapeLiteral } from "pg";
 import type { Logger } from "pino";
 import { LIMITS } from "../model/limits.ts";
 import { createDirectClient, endClient } from "./direct-client.ts";
@@ -7,7 +7,7 @@ import { createDirectClient, endClient } from "./direct-client.ts";
 /** Wakes listeners of this and other processes. */
 export interface Notifier {
   /** Notifies the channel at once, then at most once per 10 ms; a call in between is not lost. */
-  notifySoon(channel: string): void;
+  notifySoon(channel: string, payload?: string): void;
   close(): Promise<void>;
 }
 
@@ -18,7 +18,7 @@ export interface Notifier {
  * connection, which does not wait for the disk, is opened again by the next one.
  */
 export function createNotifier(options: { readonly url: string; readonly log: Logger }): Notifier {
-  const wanted = new Set<string>();
+  const wanted = new Set<string>(); // Statements: the same one is sent once.
   let client: Client | undefined;
   let running: Promise<void> | undefined;
   let closed = false;
@@ -33,10 +33,9 @@ export function createNotifier(options: { readonly url: string; readonly log: Lo
 
   async function sendWanted(): Promise<void> {
     while (wanted.size > 0 && !closed) {
-      const channels = [...wanted];
+      const statements = [...wanted];
       wanted.clear();
       try {
-        const statements = channels.map((channel) => `notify ${escapeIdentifier(channel)}`);
         await (await connected()).query(statements.join(";"));
         await sleep(LIMITS.notifyIntervalMs, undefined, { ref: false });
       } catch (error) {
@@ -55,9 +54,9 @@ export function createNotifier(options: { readonly url: string; readonly log: Lo
   }
 
   return {
-    notifySoon(channel) {
+    notifySoon(channel, payload = "") {
       if (closed) return;
-      wanted.add(channel);
+      wanted.add(`notify ${escapeIdentifier(channel)}, ${escapeLiteral(payload)}`);
       running ??= sendWanted();
     },
     async close() {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { describeRun, type FaultPlan, runFaults } from "../support/fault-run.ts";
 
-const CHANGES = Number(process.env.SIGNET_FAULTS_CHANGES ?? 100_000);
+const CHANGES = Number(process.env.SIGNET_FAULTS_CHANGES ?? 50_000);
 const MS_MAX = 3 * 60 * 60_000;
 
 const FIFTY = {

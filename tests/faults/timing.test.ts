@@ -109,7 +109,9 @@ async function measure(
   }
   const area = areaUnderCurve(durations.some, durations.others);
   const [a, b] = [median(durations.some), median(durations.others)];
-  console.log(`AUC ${area.toFixed(3)}; medians ${a.toFixed(2)} ms and ${b.toFixed(2)} ms`);
+  process.stdout.write(
+    `AUC ${area.toFixed(3)}; medians ${a.toFixed(2)} ms and ${b.toFixed(2)} ms\n`,
+  );
   return area;
 }
 

@@ -2239,6 +2239,10 @@ export const InvalidTokenReasonSchema: GenEnum<InvalidTokenReason> = /*@__PURE__
  * audiences include the Site's issuer, acting on its own account; a token made by
  * ExchangeToken is refused. "Anyone on a Site with public calls" needs no credential.
  *
+ * A browser on a page of another origin may make the calls that are open to anyone or to a
+ * User, if the Site has public calls and names the origin. A User may make public calls too, to
+ * its own Site, so that a page need not withhold the token.
+ *
  * No answer tells a caller who could not learn it otherwise whether an address has an
  * account: neither by its content nor, within noise, by its time.
  *
@@ -2257,12 +2261,13 @@ export const InvalidTokenReasonSchema: GenEnum<InvalidTokenReason> = /*@__PURE__
  * Errors of every RPC:
  *   - UNAUTHENTICATED / ERROR_REASON_CREDENTIAL_INVALID: the caller's credential is bad; or
  *     there is none, and the Site does not exist or has no public calls.
- *   - PERMISSION_DENIED / ERROR_REASON_ACCESS_DENIED: the RPC does not admit this caller.
+ *   - PERMISSION_DENIED / ERROR_REASON_ACCESS_DENIED: the RPC does not admit this caller, or
+ *     not from a page of this origin.
  *   - NOT_FOUND / ERROR_REASON_SITE_NOT_FOUND: no such Site, or not the caller's own.
  *   - INVALID_ARGUMENT / ERROR_REASON_INVALID_FIELD: a field is missing, malformed or too
  *     large.
- *   - RESOURCE_EXHAUSTED / ERROR_REASON_RATE_LIMITED: too many calls from this source, for
- *     this account or for this Site.
+ *   - RESOURCE_EXHAUSTED / ERROR_REASON_RATE_LIMITED: too many calls from this source or for
+ *     this Site. Too many guesses at one account are told from a wrong one by nothing.
  *   - RESOURCE_EXHAUSTED / ERROR_REASON_OVERLOADED: the password could not be hashed in time;
  *     only RPCs that take a password.
  *   - UNAVAILABLE / ERROR_REASON_UNAVAILABLE, ERROR_REASON_SHUTTING_DOWN: try again.

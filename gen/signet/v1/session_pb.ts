@@ -101,21 +101,23 @@ export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
 
 /**
  * The end user's device, passed on by a backend that calls in the user's name. Limits and
- * Sessions rest on it; without it all users of a backend look like one client. Ignored
- * unless the caller is a site key.
+ * Sessions rest on it; a backend that passes none on is limited as a whole Site only, and all
+ * its users look like one device. The same in each step of a login.
  *
  * @generated from message signet.v1.Client
  */
 export type Client = Message<"signet.v1.Client"> & {
   /**
-   * The network address, IPv4 or IPv6, in text.
+   * The network address, IPv4 or IPv6, in text; anything else is refused. Ignored unless the
+   * caller is a site key: others are taken at the address that they call from.
    *
    * @generated from field: string ip = 1;
    */
   ip: string;
 
   /**
-   * The `user-agent` header. Cut off after 512 characters.
+   * The `user-agent` header. Cut off after 512 characters. Ignored unless the caller is a site
+   * key.
    *
    * @generated from field: string user_agent = 2;
    */
@@ -124,7 +126,7 @@ export type Client = Message<"signet.v1.Client"> & {
   /**
    * An opaque value that the app keeps on the device, from an earlier answer or of its own
    * making. Lets a known device sign in while guesses from elsewhere are refused. At most
-   * 256 characters.
+   * 256 characters. Taken from every caller.
    *
    * @generated from field: string device_token = 3;
    */
