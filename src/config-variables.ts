@@ -32,6 +32,7 @@ const VARIABLES = z.object({
   SIGNET_TLS_KEY_FILE: z.string().optional(),
   SIGNET_TRUSTED_PROXIES: addressRanges().default([]),
   SIGNET_RATE_LIMIT_PERCENT: wholeNumber(1, 100_000).default(100),
+  SIGNET_HASH_THREADS: wholeNumber(1, 256).optional(),
   SIGNET_WORKERS: z.literal("1", "must be 1: more processes are not supported yet").default("1"),
   SIGNET_CHANGE_RETENTION_DAYS: wholeNumber(0, 3_650).default(7),
   SIGNET_CHANGE_RETENTION_ROWS: wholeNumber(10_000, 1_000_000_000).default(10_000_000),
@@ -40,7 +41,6 @@ const VARIABLES = z.object({
   SIGNET_PEERS: z.literal("", "must be empty: peers are not supported yet").default(""),
   SMTP_URL: smtpUrl().optional(),
   SMTP_FROM: text(/^[^\p{Cc}@]*[^\s@]@[^\s@][^\p{Cc}@]*$/u, "must be one mail sender").optional(),
-  UV_THREADPOOL_SIZE: wholeNumber(1, 1_024).default(4),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(", ")}`).default("info"),
 });
 

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import {
   CONFIG_VARIABLES,
   type ConfigVariables,
@@ -33,8 +34,8 @@ export interface Config {
   readonly smtpUrl: Secret | undefined;
   /** Sender of a Site that has none of its own. */
   readonly mailFrom: string;
-  /** Passwords hashed at once: argon2 shares the threads of libuv, and takes half of them. */
-  readonly hashConcurrency: number;
+  /** Passwords hashed at once. */
+  readonly hashThreads: number;
   readonly retention: Retention;
   /** After so many days a key that signs access tokens is replaced by the next one. */
   readonly signingKeyDays: number;
@@ -104,7 +105,7 @@ function toConfig(variables: ConfigVariables): Config {
     ratePercent: variables.SIGNET_RATE_LIMIT_PERCENT,
     smtpUrl: variables.SMTP_URL,
     mailFrom: variables.SMTP_FROM ?? "Signet <signet@localhost.localdomain>",
-    hashConcurrency: Math.max(1, Math.floor(variables.UV_THREADPOOL_SIZE / 2)),
+    hashThreads: variables.SIGNET_HASH_THREADS ?? availableParallelism(),
     retention: Object.freeze({
       changeDays: variables.SIGNET_CHANGE_RETENTION_DAYS,
       changeRows: variables.SIGNET_CHANGE_RETENTION_ROWS,

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { type Config, ConfigError, parseConfig } from "./config.ts";
+import { lowerPoolPriority, poolSizeFor } from "./crypto/hash-threads.ts";
 import { loadLocalKeys } from "./crypto/local-keys.ts";
 import { startJobs } from "./jobs/job-runner.ts";
 import { createLogger } from "./log.ts";
@@ -28,7 +29,10 @@ process.exitCode = await main(parseEnvironment());
 
 function parseEnvironment(): Config | undefined {
   try {
-    return parseConfig(process.env);
+    const config = parseConfig(process.env);
+    // Read by libuv when its first thread is needed, which nothing before this does.
+    process.env.UV_THREADPOOL_SIZE = String(poolSizeFor(config.hashThreads));
+    return config;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     console.error(error.message);
@@ -80,6 +84,8 @@ async function run(
   const db = createDatabase({ ...urls, poolMax: config.databasePoolMax, log });
   cleanups.push(() => db.close());
   const service = await createService({ config, db, readiness, log, ...keys });
+  const threads = lowerPoolPriority();
+  log.debug({ threads }, "passwords are hashed at low priority");
   await service.server.listen();
   cleanups.push(() => service.server.drain());
 

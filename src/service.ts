@@ -77,12 +77,14 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const processName = randomUUID();
   const subkeys = createSubkeys(options.masterKeys);
   const envelope = createEnvelope(subkeys);
-  const reader = createChangeReader({ db, log });
+  // Others are woken once there is something to read: earlier they would be in each other's way.
+  const onNumbered = () => db.notifySoon(CHANGE_CHANNEL, processName);
+  const reader = createChangeReader({ db, log, onNumbered });
   const auditChain = createAuditChain(db, log);
   const live = createLiveState(reader.isFresh);
   const sites = createKnownSites({ db, envelope, isFresh: reader.isFresh });
   const revocations = createRevocationLog();
-  const hashQueue = createHashQueue({ concurrency: config.hashConcurrency });
+  const hashQueue = createHashQueue({ concurrency: config.hashThreads });
   const deps: Deps = {
     db,
     clock: systemClock,
@@ -95,10 +97,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     publicUrl: config.publicUrl,
     sites,
     live,
-    wakeReaders() {
-      reader.wake();
-      db.notifySoon(CHANGE_CHANNEL, processName);
-    },
+    wakeReader: reader.wake,
   };
   let started = false;
   reader.onStep(({ rows, epochChanged }) => {

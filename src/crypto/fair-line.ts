@@ -12,6 +12,8 @@ export interface Waiting {
 /** A line in which Sites take turns; entries of one Site keep their order. */
 export interface FairLine {
   length(): number;
+  /** Counts the entries of each Site that has any. */
+  lengths(): ReadonlyMap<SiteId, number>;
   add(entry: Waiting): void;
   /** Takes the entry out; false if it is no longer in the line. */
   remove(entry: Waiting): boolean;
@@ -44,6 +46,8 @@ export function createFairLine(): FairLine {
 
   return {
     length: () => sites.values().reduce((sum, entries) => sum + entries.length, 0),
+
+    lengths: () => new Map(sites.entries().map(([siteId, entries]) => [siteId, entries.length])),
 
     add(entry) {
       const entries = sites.get(entry.siteId);

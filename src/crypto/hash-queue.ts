@@ -28,6 +28,14 @@ export interface HashQueueStats {
 /** The line in front of argon2. */
 export interface HashQueue {
   /**
+   * Says that a caller of the Site is about to `run`, once it has done what comes before. Returns
+   * what takes that back, to be called right before `run`. Refuses a caller for whom there would be
+   * no place, before anything is done for it: that is what keeps a flood from the database.
+   *
+   * @throws {Failure} `overloaded`, with a delay.
+   */
+  announce(siteId: SiteId): () => void;
+  /**
    * Runs `hash` when its turn comes, and answers with its result.
    *
    * @throws {Failure} `overloaded`, with a delay, if the wait would be too long.
@@ -64,15 +72,29 @@ export function createHashQueue(options: HashQueueOptions): HashQueue {
   const { concurrency, waitMsMax = LIMITS.hashWaitMsMax } = options;
   const line = createFairLine();
   const counts = { running: 0, completedTotal: 0, shedTotal: 0, droppedTotal: 0 };
+  const coming = new Map<SiteId, number>();
   let hashMs = FIRST_ESTIMATE_MS;
 
   /** Returns how long an entry waits that has so many others before it. */
   const waitMs = (ahead: number) => ((ahead + 1) * hashMs) / concurrency;
 
-  function shed(entry: Waiting | undefined): void {
+  function overloaded(): Failure {
     counts.shedTotal++;
     const retryDelayMs = Math.ceil(Math.max(RETRY_MS_MIN, waitMs(line.length())));
-    entry?.leave(new Failure("overloaded", {}, { retryDelayMs }));
+    return new Failure("overloaded", {}, { retryDelayMs });
+  }
+
+  function shed(entry: Waiting | undefined): void {
+    const failure = overloaded();
+    entry?.leave(failure);
+  }
+
+  /** Tells whether no other Site has more entries, those to come included. */
+  function isLongest(siteId: SiteId): boolean {
+    const lengths = new Map(line.lengths());
+    for (const [id, number] of coming) lengths.set(id, (lengths.get(id) ?? 0) + number);
+    const own = lengths.get(siteId) ?? 0;
+    return lengths.values().every((length) => length <= own);
   }
 
   function drop(entry: Waiting, reason: unknown): void {
@@ -115,6 +137,18 @@ export function createHashQueue(options: HashQueueOptions): HashQueue {
   }
 
   return {
+    announce(siteId) {
+      const ahead = line.length() + coming.values().reduce((sum, number) => sum + number, 0);
+      const isFull = waitMs(ahead) > LINE_SHARE * waitMsMax;
+      if (isFull && isLongest(siteId)) throw overloaded();
+      coming.set(siteId, (coming.get(siteId) ?? 0) + 1);
+      return () => {
+        const left = (coming.get(siteId) ?? 1) - 1;
+        if (left === 0) coming.delete(siteId);
+        else coming.set(siteId, left);
+      };
+    },
+
     async run(caller, hash) {
       caller.signal?.throwIfAborted();
       if (counts.running < concurrency) counts.running++;

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from "node:crypto";
 import * as argon2 from "argon2";
+import type { SiteId } from "../model/id.ts";
 import { type Secret, secret } from "../model/secret.ts";
 import type { HashCaller, HashQueue } from "./hash-queue.ts";
 import { readImportedHash } from "./imported-hash.ts";
@@ -18,6 +19,12 @@ export const UNPEPPERED = 0;
 
 /** Hashes passwords and checks them, each behind the hash queue. */
 export interface PasswordHasher {
+  /**
+   * Says that a password of the Site is about to be checked; see {@link HashQueue}.
+   *
+   * @throws {Failure} `overloaded`
+   */
+  announce(siteId: SiteId): () => void;
   /** @throws {Failure} `overloaded` */
   hash(caller: HashCaller, password: Secret): Promise<PasswordHash>;
   /**
@@ -49,6 +56,8 @@ export async function createPasswordHasher(
 ): Promise<PasswordHasher> {
   const nobody = await hashNow(subkeys, secret(randomBytes(32).toString("base64url")));
   return {
+    announce: queue.announce,
+
     hash: (caller, password) => queue.run(caller, () => hashNow(subkeys, password)),
 
     async verify(caller, password, stored) {

@@ -45,9 +45,12 @@ const OUTAGE_POLL_MS = 500;
 export function createChangeReader({
   db,
   log,
+  onNumbered = () => undefined,
 }: {
   readonly db: Pick<Database, "reader">;
   readonly log: Logger;
+  /** Called when a step has numbered Changes, so that other readers find them; must not throw. */
+  readonly onNumbered?: () => void;
 }): ChangeReader {
   const across = db.reader;
   const listeners: ((step: ReaderStep) => void)[] = [];
@@ -64,6 +67,7 @@ export function createChangeReader({
     if (beginMs - times.trim > TRIM_MS) await trim(beginMs);
     const found = await followPrepared(across, state.pos, ROWS_PER_STEP);
     deliver(found);
+    if (found.sequenced > 0) onNumbered();
     const last = found.rows.at(-1);
     const full = found.rows.length === ROWS_PER_STEP;
     state.pos = full && last ? last.pos : found.head;

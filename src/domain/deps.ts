@@ -25,5 +25,5 @@ export interface Deps {
   readonly sites: KnownSites;
   readonly live: LiveState;
   /** Wakes the readers of all processes after a commit that changed something. */
-  readonly wakeReaders: () => void;
+  readonly wakeReader: () => void;
 }

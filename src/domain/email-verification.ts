@@ -58,8 +58,8 @@ export async function verifyEmail(
     const now = deps.clock.now();
     const presented = await lockPresentedToken(tx, siteId, token, "verify_email", now);
     const { user: before, nextVersion } = presented.locked;
-    checkFields(before, password !== undefined, username);
     await useToken(tx, siteId, presented, now);
+    checkFields(before, password !== undefined, username);
     if (hash) await updatePassword(tx, siteId, before.id, hash);
     const after: User = {
       ...before,

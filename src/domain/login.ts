@@ -51,11 +51,8 @@ export async function login(
   attempt: LoginAttempt,
 ): Promise<LoginOutcome> {
   const known = await deps.sites.get(siteId);
-  const { user, credentials } = await findAccount(deps, siteId, attempt.identifier);
   const { password, signal, client } = attempt;
-  const identifier = nameOf(attempt.identifier);
-  const named = { userId: user?.id, identifier, flow: "login", client } as const;
-  const guess = await countGuess(deps, siteId, named);
+  const { user, credentials, guess } = await countLogin(deps, siteId, attempt);
   const checked = guess.allowed ? credentials?.password : undefined;
   const verify = () => deps.hasher.verify({ siteId, signal }, password, checked);
   const right = await checkGuess(deps, siteId, guess, verify);
@@ -90,6 +87,23 @@ export async function login(
 function missingStep({ mfaPolicy }: Site, { mfaEnabled }: User): LoginStep | undefined {
   if (mfaEnabled) return "code";
   return mfaPolicy === "required" ? "enrollment" : undefined;
+}
+
+/** Finds whose password is to be checked, and counts the guess. @throws {Failure} `overloaded` */
+async function countLogin(deps: Deps, siteId: SiteId, { identifier, client }: LoginAttempt) {
+  const arrive = deps.hasher.announce(siteId);
+  try {
+    const { user, credentials } = await findAccount(deps, siteId, identifier);
+    const named = {
+      userId: user?.id,
+      identifier: nameOf(identifier),
+      flow: "login",
+      client,
+    } as const;
+    return { user, credentials, guess: await countGuess(deps, siteId, named) };
+  } finally {
+    arrive();
+  }
 }
 
 async function findAccount(

@@ -17,7 +17,7 @@ export async function write<T>(
   work: (tx: Queryable) => Promise<T>,
 ): Promise<T> {
   const result = await deps.db.inSite(siteId, work);
-  deps.wakeReaders();
+  deps.wakeReader();
   return result;
 }
 

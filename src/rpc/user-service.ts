@@ -19,18 +19,21 @@ import { invalidField } from "../model/failure.ts";
 import { parseId, parseOptionalId, type UserId } from "../model/id.ts";
 import { LIMITS } from "../model/limits.ts";
 import type { User, UserSignIn } from "../model/user.ts";
+import { fitAnswer } from "./answer-weight.ts";
 import { auditCalls } from "./audit-calls.ts";
 import { callerOf } from "./authorize.ts";
 import { optionalTimestamp } from "./convert-session.ts";
 import { parseUserRef, toUserMessage } from "./convert-user.ts";
 import { parseDelivery, parseRedirectUrl, toOneTimeToken } from "./one-time-fields.ts";
 import { projectionOf, projectUser, requireVisible } from "./user-fields.ts";
+import { userListCalls } from "./user-list-calls.ts";
 import { parseInvitedFields, parseNewUser, parseUpdate } from "./user-request.ts";
 
 /** Implements `signet.v1.UserService`. */
 export function userService(deps: Deps): Partial<ServiceImpl<typeof UserService>> {
   return {
     ...auditCalls(deps),
+    ...userListCalls(deps),
 
     async createUser(request, { values }) {
       const caller = callerOf(values);
@@ -163,21 +166,4 @@ function parseIds(texts: readonly string[]): UserId[] {
 
 function toVersion(version: bigint | undefined): number | undefined {
   return version === undefined ? undefined : Number(version);
-}
-
-const ANSWER_BYTES_MAX = 2 * 1024 * 1024;
-const USER_BYTES_BASE = 4 * 1024; // All fields of a User but the metadata.
-
-/** Splits Users into those that fit into an answer and those to be asked for again. */
-function fitAnswer(found: readonly User[]): {
-  readonly users: readonly User[];
-  readonly remaining: readonly User[];
-} {
-  let bytes = 0;
-  const end = found.findIndex((user) => {
-    bytes += USER_BYTES_BASE + (user.metadata ? JSON.stringify(user.metadata).length : 0);
-    return bytes > ANSWER_BYTES_MAX;
-  });
-  if (end < 1) return { users: found, remaining: [] };
-  return { users: found.slice(0, end), remaining: found.slice(end) };
 }

@@ -48,9 +48,8 @@ export async function eraseAuditPersonal(
 }
 
 /**
- * Links at most `limit` committed events of all Sites to the chains of their Sites. Returns how
- * many rows it went through, so that more may be left where it is `limit` or more; -1 while
- * another process does it.
+ * Links at most `limit` committed events of all Sites to the chains of their Sites. More may
+ * be left where it returns `limit` or more; -1 while another process does it.
  */
 export async function chainAuditEvents(db: Queryable, limit: number): Promise<number> {
   const { rows } = await db.query<{ count: number }>(sql`

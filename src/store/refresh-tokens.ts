@@ -33,6 +33,9 @@ export interface Successor {
 /**
  * Uses a refresh token and puts its successor in its place, in one statement: of any number of
  * callers at once, one succeeds. Returns undefined to the others, and for unknown tokens.
+ *
+ * The Session's row is locked first, as by whatever ends the Session or replaces its tokens: the
+ * other way round the two would wait for each other.
  */
 export async function rotateRefreshToken(
   db: Queryable,
@@ -42,12 +45,20 @@ export async function rotateRefreshToken(
   now: Date,
 ): Promise<SessionId | undefined> {
   const { rows } = await db.query<{ session_id: SessionId }>(sql`
-    with used as (
-      update signet.refresh_tokens
+    with held as (
+      select id from signet.sessions
+       where site_id = ${siteId}
+         and id = (select session_id from signet.refresh_tokens
+                    where site_id = ${siteId} and token_hash = ${tokenHash})
+         for no key update),
+    used as (
+      update signet.refresh_tokens t
          set use_time = ${now}, successor_hash = ${successor.tokenHash},
              successor_sealed = ${successor.sealed}
-       where site_id = ${siteId} and token_hash = ${tokenHash} and use_time is null
-      returning session_id)
+        from held
+       where t.site_id = ${siteId} and t.token_hash = ${tokenHash} and t.use_time is null
+         and t.session_id = held.id
+      returning t.session_id)
     insert into signet.refresh_tokens (site_id, token_hash, session_id, create_time)
     select ${siteId}, ${successor.tokenHash}, session_id, ${now} from used
     returning session_id`);

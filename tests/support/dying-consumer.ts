@@ -35,14 +35,17 @@ const COMMITS_MAX = 8;
 export async function runDyingConsumer(trial: ConsumerTrial, rounds: number): Promise<string[]> {
   const stopping = new AbortController();
   const writing = writeUntil(trial.users, stopping.signal);
-  for (let round = 0; round < rounds; round += 1) {
-    for (const moment of MOMENTS) {
-      const commit = 1 + Math.floor(Math.random() * COMMITS_MAX);
-      await runConsumer(trial, { moment, commit }, (exited) => exited);
+  try {
+    for (let round = 0; round < rounds; round += 1) {
+      for (const moment of MOMENTS) {
+        const commit = 1 + Math.floor(Math.random() * COMMITS_MAX);
+        await runConsumer(trial, { moment, commit }, (exited) => exited);
+      }
     }
+  } finally {
+    stopping.abort();
+    await writing;
   }
-  stopping.abort();
-  await writing;
   return await runConsumer(trial, { moment: "sent", commit: 0 }, () => judge(trial));
 }
 

@@ -57,6 +57,8 @@ export interface FaultReport {
 
 const ROUND_MS_MAX = 15 * 60_000;
 const FAULTS_SHOWN_MAX = 50;
+/** How long readers may need after the last change; they have been following all the time. */
+const LATE_MS_MAX = 60_000;
 
 /**
  * Writes, follows and kills, all at once; then looks at what the log, the table and each mirror
@@ -70,13 +72,16 @@ export async function runFaults(plan: FaultPlan, signal: AbortSignal): Promise<F
   await using pool = openAppPool(signet.appDatabaseUrl, plan.readers.postgresMirrors);
   const mirrors = await openMirrors(signet, plan, pool);
   const beginMs = performance.now();
-  await runTogether(signal, (running) => {
+  const readers = [...followers, ...mirrors];
+  await runTogether(signal, (running, giveUp) => {
     let end = Number.POSITIVE_INFINITY;
     const writing = async () => {
       await Promise.all([writers.run(running), killAll(signet, plan, writers, running)]);
       end = await readSettledEnd(signet);
+      const late = () => giveUp(new Error(`a reader never came to ${end}: ${listFaults(readers)}`));
+      const timer = setTimeout(late, LATE_MS_MAX);
+      running.addEventListener("abort", () => clearTimeout(timer));
     };
-    const readers = [...followers, ...mirrors];
     return [writing(), ...readers.map((reader) => reader.followTo(() => end, running))];
   });
   const seconds = (performance.now() - beginMs) / 1_000;
@@ -95,16 +100,24 @@ export async function runFaults(plan: FaultPlan, signal: AbortSignal): Promise<F
 /** Where one fails, the others are ended before that is told of. */
 async function runTogether(
   signal: AbortSignal,
-  begin: (running: AbortSignal) => readonly Promise<void>[],
+  begin: (running: AbortSignal, giveUp: (why: Error) => void) => readonly Promise<void>[],
 ): Promise<void> {
   const ended = new AbortController();
-  const tasks = begin(AbortSignal.any([signal, ended.signal]));
+  const giveUp = (why: Error): void => ended.abort(why);
+  const tasks = begin(AbortSignal.any([signal, ended.signal]), giveUp);
   try {
     await Promise.all(tasks);
   } finally {
     ended.abort();
     await Promise.allSettled(tasks);
   }
+}
+
+function listFaults(readers: readonly { readonly faults: readonly string[] }[]): string {
+  return readers
+    .flatMap(({ faults }) => faults)
+    .slice(0, FAULTS_SHOWN_MAX)
+    .join("; ");
 }
 
 /** Says in one line what a run was like. */

@@ -35,7 +35,7 @@ export interface Follower {
   overtaken(): number;
   /**
    * Follows stream after stream, each left after a random number of frames, until `end`, which
-   * may still rise to begin with.
+   * may still rise to begin with, or until it is refused for good, which is a fault.
    */
   followTo(end: () => number, signal: AbortSignal): Promise<void>;
 }
@@ -172,10 +172,16 @@ export function createFollower(
     async followTo(end, signal) {
       while (count.position < end()) {
         signal.throwIfAborted();
-        await followOnce(end, signal).catch(async (error: unknown) => {
-          if (!isPassing(error) && !signal.aborted) faults.push(String(error));
+        try {
+          await followOnce(end, signal);
+        } catch (error) {
+          signal.throwIfAborted();
+          if (!isPassing(error)) {
+            faults.push(String(error));
+            return; // It would be told the same again.
+          }
           await sleep(20 + Math.random() * 100); // To be resumed.
-        });
+        }
       }
     },
   };

@@ -1,5 +1,5 @@
 -- The chain of the audit log: each event of a Site gets a number and a hash over the hash
--- before and what the event says, shortly after its commit. docs/decisions/0011 says why so.
+-- before and what the event says, shortly after its commit. docs/decisions/0014 says why so.
 
 alter table signet.audit_events
   -- What `subject_id` is the id of.
@@ -309,9 +309,8 @@ alter function signet.continue_audit_erasures(bigint) owner to signet_system;
 revoke all on function signet.continue_audit_erasures(bigint) from public;
 
 -- Links at most `row_count` events that have become visible since the last call, in all Sites,
--- and removes at most so many clear values that are to be erased. Returns how many events and
--- erasures it was, so that another call is due where that is `row_count` or more; -1 while
--- another process does it.
+-- and removes about so many clear values that are to be erased. Another call is due where it
+-- returns `row_count` or more; -1 while another process does it.
 --
 -- As with the sequencer, what is new is the difference of two snapshots, so that a transaction
 -- that stays open holds nothing up: docs/decisions/0004. Here nothing leaves the table, and a
@@ -330,6 +329,7 @@ declare
   found_oid oid := (select d.oid from pg_database d where d.datname = current_database());
   state signet.audit_state;
   in_progress xid8[];
+  is_backlog boolean;
   counted bigint;
   last_xid xid8;
   last_seq bigint;
@@ -347,7 +347,8 @@ begin
 
   select * into state from signet.audit_state; -- As the last holder of the lock left it.
   -- Each later statement sees at least what this one does.
-  if state.target is null then
+  is_backlog := state.target is not null;
+  if not is_backlog then
     state.target := pg_current_snapshot();
   end if;
   in_progress := array(select pg_snapshot_xip(state.snapshot));
@@ -420,11 +421,13 @@ begin
   if counted = row_count then
     update signet.audit_state s
        set target = state.target, xid = last_xid, seq = last_seq;
-  elsif counted > 0 or state.seq > 0 then
+  elsif counted > 0 or is_backlog then
     update signet.audit_state s
        set snapshot = state.target, target = null, xid = '0', seq = 0;
   end if;
-  return counted + signet.continue_audit_erasures(row_count);
+  counted := counted + signet.continue_audit_erasures(row_count);
+  -- The end of a backlog is not the end of the log.
+  return case when is_backlog then greatest(counted, row_count) else counted end;
 end
 $$;
 alter function signet.chain_audit_events(bigint) owner to signet_system;
