@@ -40,13 +40,14 @@ export async function startBenchService(
 export async function createSiteKey(
   url: string,
   operatorKey: string,
+  domain = "bench.example.com",
 ): Promise<{ readonly siteId: string; readonly secret: string }> {
   const operator = createSignetClient({ url, key: operatorKey });
   try {
     const { site } = await operator.sites.createSite({
       name: "Bench",
-      domains: ["bench.example.com"],
-      frontendUrl: "https://bench.example.com",
+      domains: [domain],
+      frontendUrl: `https://${domain}`,
     });
     const siteId = site?.id ?? "";
     const { secret } = await operator.sites.createApiKey({

@@ -15,8 +15,7 @@ export interface OwnService {
   readonly service: Service;
   readonly siteId: SiteId;
   readonly url: string;
-  /** Of the Site. */
-  readonly authorization: string;
+  readonly siteKey: string;
   /** The superuser's, to the database `postgres`. */
   readonly adminUrl: string;
 }
@@ -35,7 +34,7 @@ export async function startOwnService(
   resources: AsyncDisposableStack,
   { dataDir, adapterOnly = false, observe = (db) => db }: OwnServiceOptions,
 ): Promise<OwnService> {
-  const config = parseConfig({ SIGNET_DATA_DIR: dataDir, LOG_LEVEL: "warn" });
+  const config = parseConfig({ SIGNET_DATA_DIR: dataDir, LOG_LEVEL: "error" });
   const log = createLogger(config.logLevel);
   const { adminUrl } = resources.use(await startEmbeddedPostgres({ dataDir, log }));
   const urls = await prepareRoles(await ensureDatabase(adminUrl, "signet"));
@@ -53,5 +52,5 @@ export async function startOwnService(
   const url = `http://127.0.0.1:${port}`;
   const created = await createSiteKey(url, keys.operatorKey.reveal());
   const siteId = parseId<SiteId>(created.siteId, "site_id");
-  return { service, siteId, url, authorization: `Bearer ${created.secret}`, adminUrl };
+  return { service, siteId, url, siteKey: created.secret, adminUrl };
 }

@@ -26,3 +26,8 @@ export async function playRounds<Name extends string, Sample>(
   }
   return samples;
 }
+
+/** Returns about half as many rounds, for what takes long; as odd as they are. */
+export function fewRounds(rounds: number): number {
+  return Math.floor(rounds / 2) | 1;
+}

@@ -2,7 +2,9 @@ import type { Row } from "./row.ts";
 import { commitToSubscriber } from "./rows/commit-to-subscriber.ts";
 import { fanOut } from "./rows/fan-out.ts";
 import { login } from "./rows/login.ts";
+import { loginFlood } from "./rows/login-flood.ts";
 import { mirrorSnapshot } from "./rows/mirror-snapshot.ts";
+import { reconcile } from "./rows/reconcile.ts";
 import { seenToken } from "./rows/seen-token.ts";
 import { validateToken } from "./rows/validate-token.ts";
 import { writeThroughput } from "./rows/write-throughput.ts";
@@ -12,8 +14,10 @@ export const ROWS: readonly Row[] = [
   validateToken,
   seenToken,
   login,
+  loginFlood,
   commitToSubscriber,
   writeThroughput,
   fanOut,
   mirrorSnapshot,
+  reconcile,
 ];

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -11,12 +10,6 @@ import { stopProcess } from "./child-process.ts";
 const REPOSITORY = fileURLToPath(new URL("..", import.meta.url));
 const START_MS_MAX = 60_000;
 const POLL_MS = 50;
-
-/**
- * Threads of libuv for each core. The service gives half of its threads to passwords, so with
- * two every core may hash.
- */
-const THREADS_PER_CORE = 2;
 
 /** Where a service that was started is reached. */
 export interface ServiceProcess {
@@ -44,7 +37,6 @@ export async function startServiceProcess(
     PORT: `${port}`,
     SIGNET_DATA_DIR: dataDir,
     SIGNET_POSTGRES_PORT: `${postgresPort}`,
-    UV_THREADPOOL_SIZE: `${THREADS_PER_CORE * availableParallelism()}`,
   });
   // Before it is ready, so that an interruption finds it.
   resources.defer(() => stopProcess(child));

@@ -1,20 +1,12 @@
 import type { QueryConfig, QueryResultRow } from "pg";
-import { parseConfig } from "../src/config.ts";
-import { loadLocalKeys } from "../src/crypto/local-keys.ts";
 import { saveNewUser, write } from "../src/domain/write.ts";
-import { createLogger } from "../src/log.ts";
-import { newId, parseId, type SiteId, type UserId } from "../src/model/id.ts";
+import { newId, type UserId } from "../src/model/id.ts";
 import { newUser } from "../src/model/user.ts";
-import { createReadiness } from "../src/server/readiness.ts";
-import { createService, type Service } from "../src/service.ts";
-import { createDatabase, type Database } from "../src/store/database.ts";
-import { startEmbeddedPostgres } from "../src/store/embedded-postgres.ts";
-import { migrate } from "../src/store/migrate.ts";
-import { ensureDatabase, prepareRoles } from "../src/store/roles.ts";
+import type { Database } from "../src/store/database.ts";
 import { firstVersion } from "../src/store/users.ts";
-import { createSiteKey } from "./bench-service.ts";
 import { answerParent } from "./child-process.ts";
 import { monotonicMs } from "./monotonic-clock.ts";
+import { type OwnService, startOwnService } from "./own-service.ts";
 import { residentBytes } from "./resident-bytes.ts";
 import {
   BATCH_CHANGES,
@@ -23,16 +15,10 @@ import {
   type StreamReply,
 } from "./stream-server.ts";
 
-/** Signet in this process, so that it can say when it has read a batch. */
-interface Signet {
-  readonly service: Service;
-  readonly siteId: SiteId;
-}
-
 /** Says when the reader has got the next batch from the database. */
 let onRead = (_readMs: number): void => undefined;
 
-let running: Signet | undefined;
+let running: OwnService | undefined;
 
 const resources = new AsyncDisposableStack();
 process.on("SIGTERM", () => {
@@ -52,7 +38,7 @@ async function obey(order: StreamOrder): Promise<StreamReply> {
 }
 
 /** Creates Users in one transaction; returns when the reader had got their Changes. */
-async function writeBatch({ service: { deps }, siteId }: Signet): Promise<number> {
+async function writeBatch({ service: { deps }, siteId }: OwnService): Promise<number> {
   const { promise: read, resolve } = Promise.withResolvers<number>();
   onRead = resolve;
   await write(deps, siteId, async (tx) => {
@@ -67,36 +53,21 @@ async function writeBatch({ service: { deps }, siteId }: Signet): Promise<number
   return await read;
 }
 
-/** Notes when the Changes of a batch come from the database; only the reader asks for so many. */
+/** Notes when the Changes of a batch come from the database. */
 function noteReads(db: Database): Database {
-  const acrossSites = async <Row extends QueryResultRow>(statement: QueryConfig) => {
-    const result = await db.validation.acrossSites<Row>(statement);
+  const query = async <Row extends QueryResultRow>(statement: QueryConfig) => {
+    const result = await db.reader.query<Row>(statement);
     if (result.rows.length >= BATCH_CHANGES) onRead(monotonicMs());
     return result;
   };
-  return { ...db, validation: { ...db.validation, acrossSites } };
+  return { ...db, reader: { query } };
 }
 
 async function start(served: ServedStreams): Promise<StreamReply> {
   if (served.contender === "bare") throw new TypeError("this is Signet");
-  const config = parseConfig({ SIGNET_DATA_DIR: served.dataDir, LOG_LEVEL: "warn" });
-  const log = createLogger(config.logLevel);
-  const postgres = resources.use(await startEmbeddedPostgres({ dataDir: served.dataDir, log }));
-  const urls = await prepareRoles(await ensureDatabase(postgres.adminUrl, "signet"));
-  const keys = await loadLocalKeys(served.dataDir);
-  const { databasePoolMax: poolMax } = config;
-  const db = noteReads(resources.use(createDatabase({ ...urls, poolMax, log })));
-  const readiness = createReadiness([]);
-  const adapterOnly = served.contender === "stock";
-  const options = { config: { ...config, port: 0 }, db, readiness, log, adapterOnly, ...keys };
-  const service = await createService(options);
-  await migrate({ ownerUrl: urls.ownerUrl, log });
-  await service.startReader();
-  resources.defer(() => service.stopReader());
-  const { port } = await service.server.listen();
-  resources.defer(() => service.server.drain(0));
-  const url = `http://127.0.0.1:${port}`;
-  const { siteId, secret } = await createSiteKey(url, keys.operatorKey.reveal());
-  running = { service, siteId: parseId<SiteId>(siteId, "site_id") };
-  return { address: { url, authorization: `Bearer ${secret}` } };
+  const { dataDir, contender } = served;
+  const adapterOnly = contender === "stock";
+  running = await startOwnService(resources, { dataDir, adapterOnly, observe: noteReads });
+  const { url, siteKey } = running;
+  return { address: { url, authorization: `Bearer ${siteKey}` } };
 }

@@ -10,7 +10,13 @@ import { withDatabase } from "../src/store/roles.ts";
 import { firstVersion } from "../src/store/users.ts";
 import { answerParent } from "./child-process.ts";
 import { type OwnService, startOwnService } from "./own-service.ts";
-import { type Pace, type WriteOrder, type WriteReply, YARDSTICK_CHANNEL } from "./write-orders.ts";
+import {
+  type Commit,
+  type Pace,
+  type WriteOrder,
+  type WriteReply,
+  YARDSTICK_CHANNEL,
+} from "./write-orders.ts";
 
 /** As many connections as the service has for calls, for the yardstick too. */
 const WRITERS = 16;
@@ -19,7 +25,7 @@ const WRITERS = 16;
 interface Writer {
   write(): Promise<string>;
   /** Returns when each was committed. */
-  commitsOf(ids: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  commitsOf(ids: readonly string[]): Promise<readonly Commit[]>;
 }
 
 let writers: Readonly<Record<"signet" | "bare", Writer>> | undefined;
@@ -44,9 +50,9 @@ async function obey(order: WriteOrder): Promise<WriteReply> {
 async function start(dataDir: string): Promise<WriteReply> {
   await noteCommitTimes(dataDir);
   const own = await startOwnService(resources, { dataDir });
-  const { url, authorization, adminUrl } = own;
+  const { url, siteKey, adminUrl } = own;
   writers = { signet: createSignetWriter(own), bare: await createBareWriter(adminUrl) };
-  return { started: { url, siteKey: authorization.replace("Bearer ", ""), adminUrl } };
+  return { started: { url, siteKey, adminUrl } };
 }
 
 /** Lets PostgreSQL note when each transaction was committed, which it does from its next start. */
@@ -117,11 +123,11 @@ async function readCommits(
   pool: Pool,
   table: "signet.users" | "written",
   ids: readonly string[],
-): Promise<ReadonlyMap<string, number>> {
-  const { rows } = await pool.query<{ id: string; ms: number }>(
-    `select id, (extract(epoch from pg_xact_commit_timestamp(xmin)) * 1000)::float8 as ms
+): Promise<readonly Commit[]> {
+  const { rows } = await pool.query<Commit>(
+    `select id, (extract(epoch from pg_xact_commit_timestamp(xmin)) * 1000)::float8 as "commitMs"
        from ${table} where id = any($1::uuid[])`,
     [ids],
   );
-  return new Map(rows.map(({ id, ms }) => [id, ms]));
+  return rows;
 }

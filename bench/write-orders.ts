@@ -13,8 +13,14 @@ export interface Pace {
 export interface WriteReply {
   /** To `start`. */
   readonly started?: { readonly url: string; readonly siteKey: string; readonly adminUrl: string };
-  /** To `write`: when each was committed, in milliseconds since 1970, by id. */
-  readonly commits?: ReadonlyMap<string, number>;
+  /** To `write`. */
+  readonly commits?: readonly Commit[];
+}
+
+/** When what was written was committed, in milliseconds since 1970, as PostgreSQL noted it. */
+export interface Commit {
+  readonly id: string;
+  readonly commitMs: number;
 }
 
 /** The channel on which the yardstick notifies, with the id of what was written. */

@@ -14,7 +14,7 @@ import { createPasswordHasher } from "./crypto/password-hash.ts";
 import { operatorKeyHash } from "./crypto/site-secret.ts";
 import { createSubkeys, type MasterKeys } from "./crypto/subkeys.ts";
 import { createAuditChain } from "./domain/audit-chain.ts";
-import { createAuthentication } from "./domain/authentication.ts";
+import { type Authentication, createAuthentication } from "./domain/authentication.ts";
 import { createCallLimits } from "./domain/call-limits.ts";
 import { createChangeReader } from "./domain/change-reader.ts";
 import type { Deps } from "./domain/deps.ts";
@@ -28,6 +28,7 @@ import { systemClock } from "./model/clock.ts";
 import type { Secret } from "./model/secret.ts";
 import { readAccessRules } from "./rpc/access-rules.ts";
 import { authService } from "./rpc/auth-service.ts";
+import type { Gate } from "./rpc/authorize.ts";
 import { createBrowserRules } from "./rpc/browser-rules.ts";
 import { createCallRules } from "./rpc/call-rules.ts";
 import { encodeUser } from "./rpc/convert-user.ts";
@@ -117,14 +118,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     });
   }
   const authentication = createAuthentication(deps, createKeyRing(db, reader.isFresh));
-  const limits = createCallLimits({
-    db,
-    digest: deps.keyedDigest,
-    log,
-    percent: config.ratePercent,
-  });
-  const { publicUrl } = config;
-  const gate = { rules: readAccessRules(SERVICES), authentication, sites, limits, publicUrl };
+  const gate = createGate(options, deps, authentication);
   const rules = createCallRules({ log, gate, isStarted: () => started });
   const server = createServer({
     config: { ...config, tls: await readTls(config), limits: options.edgeLimits ?? {} },
@@ -170,6 +164,15 @@ export async function createService(options: ServiceOptions): Promise<Service> {
       await Promise.all([reader.stop(), auditChain.stop()]);
     },
   };
+}
+
+function createGate(
+  { config, db, log }: ServiceOptions,
+  { keyedDigest: digest, sites, publicUrl }: Deps,
+  authentication: Authentication,
+): Gate {
+  const limits = createCallLimits({ db, digest, log, percent: config.ratePercent });
+  return { rules: readAccessRules(SERVICES), authentication, sites, limits, publicUrl };
 }
 
 function requireOperatorKeyHash(operatorKey: Secret): Buffer {

@@ -1,27 +1,57 @@
+import { Client } from "pg";
+import { createDataFolder } from "../../src/demo/data-folder.ts";
 import { saveNewUser, write } from "../../src/domain/write.ts";
 import { newId, type UserId } from "../../src/model/id.ts";
 import { newUser } from "../../src/model/user.ts";
-import { firstVersion } from "../../src/store/users.ts";
 import { withDatabase } from "../../src/store/roles.ts";
+import { firstVersion } from "../../src/store/users.ts";
 import { startOwnService } from "../own-service.ts";
-import { createDataFolder } from "../../src/demo/data-folder.ts";
-import { Client } from "pg";
 import { percentile } from "../statistics.ts";
+
 const folder = await createDataFolder();
 const res = new AsyncDisposableStack();
 res.defer(() => folder.remove());
 const now = () => performance.now();
 const own = await startOwnService(res, { dataDir: folder.path });
 await own.service.stopReader();
-const c = new Client({ connectionString: withDatabase(own.adminUrl, "signet") }); await c.connect();
-const w = new Client({ connectionString: withDatabase(own.adminUrl, "signet") }); await w.connect();
-async function time(name: string, run: () => Promise<unknown>, n = 200, before: () => Promise<unknown> = async () => {}) { const v: number[] = []; for (let i = 0; i < n; i++) { await before(); const t = now(); await run(); v.push(now() - t); } console.log(name.slice(0, 90), "p50", percentile(v, .5).toFixed(3), "p10", percentile(v, .1).toFixed(3), "p99", percentile(v, .99).toFixed(3)); }
+const c = new Client({ connectionString: withDatabase(own.adminUrl, "signet") });
+await c.connect();
+const w = new Client({ connectionString: withDatabase(own.adminUrl, "signet") });
+await w.connect();
+async function time(
+  name: string,
+  run: () => Promise<unknown>,
+  n = 200,
+  before: () => Promise<unknown> = async () => {},
+) {
+  const v: number[] = [];
+  for (let i = 0; i < n; i++) {
+    await before();
+    const t = now();
+    await run();
+    v.push(now() - t);
+  }
+  console.log(
+    name.slice(0, 90),
+    "p50",
+    percentile(v, 0.5).toFixed(3),
+    "p10",
+    percentile(v, 0.1).toFixed(3),
+    "p99",
+    percentile(v, 0.99).toFixed(3),
+  );
+}
 const q = (s: string) => () => c.query(s);
 const one = async () => {
-  const createTime = new Date(); const id = newId<UserId>(createTime);
+  const createTime = new Date();
+  const id = newId<UserId>(createTime);
   await write({ ...own.service.deps, wakeReaders() {} }, own.siteId, async (tx) => {
     const version = await firstVersion(tx, own.siteId);
-    await saveNewUser(own.service.deps, tx, newUser({ id, siteId: own.siteId, version, createTime, displayName: "Ada" }));
+    await saveNewUser(
+      own.service.deps,
+      tx,
+      newUser({ id, siteId: own.siteId, version, createTime, displayName: "Ada" }),
+    );
   });
 };
 await time("select 1", q("select 1"));
@@ -36,17 +66,33 @@ await time("insert async", q("insert into public.f values (1)"));
 await time("sequence one, async", q("select signet.sequence_changes()"), 200, one);
 await c.query("set synchronous_commit = on");
 await time("sequence one, sync", q("select signet.sequence_changes()"), 200, one);
-await time("follow one, none read", q("select * from signet.follow_changes(9007199254740991, 1)"), 200, one);
+await time(
+  "follow one, none read",
+  q("select * from signet.follow_changes(9007199254740991, 1)"),
+  200,
+  one,
+);
 // breakdown with auto timing
 await c.query("set synchronous_commit = off");
 await c.query("load 'auto_explain'").catch((e) => console.log("no auto_explain", e.message));
-await c.query("set auto_explain.log_min_duration = 0; set auto_explain.log_nested_statements = on; set auto_explain.log_analyze = on; set auto_explain.log_timing=on; set auto_explain.log_level = 'notice'; set client_min_messages = 'notice'").catch((e) => console.log(e.message));
+await c
+  .query(
+    "set auto_explain.log_min_duration = 0; set auto_explain.log_nested_statements = on; set auto_explain.log_analyze = on; set auto_explain.log_timing=on; set auto_explain.log_level = 'notice'; set client_min_messages = 'notice'",
+  )
+  .catch((e) => console.log(e.message));
 await one();
 const notices: string[] = [];
 c.on("notice", (m) => notices.push(m.message ?? ""));
 await c.query("select signet.sequence_changes()");
-for (let i = 0; i < 5; i++) { await one(); if (i === 4) notices.length = 0; await c.query("select * from signet.follow_changes((select head from signet.change_state), 1000)"); }
+for (let i = 0; i < 5; i++) {
+  await one();
+  if (i === 4) notices.length = 0;
+  await c.query(
+    "select * from signet.follow_changes((select head from signet.change_state), 1000)",
+  );
+}
 console.log(notices.join("\n----\n"));
-await c.end(); await w.end();
+await c.end();
+await w.end();
 await res.disposeAsync().catch(() => {});
 process.exit();

@@ -1,27 +1,57 @@
+import { Client } from "pg";
+import { createDataFolder } from "../../src/demo/data-folder.ts";
 import { saveNewUser, write } from "../../src/domain/write.ts";
 import { newId, type UserId } from "../../src/model/id.ts";
 import { newUser } from "../../src/model/user.ts";
-import { firstVersion } from "../../src/store/users.ts";
 import { withDatabase } from "../../src/store/roles.ts";
+import { firstVersion } from "../../src/store/users.ts";
 import { startOwnService } from "../own-service.ts";
-import { createDataFolder } from "../../src/demo/data-folder.ts";
-import { Client } from "pg";
 import { percentile } from "../statistics.ts";
+
 const folder = await createDataFolder();
 const res = new AsyncDisposableStack();
 res.defer(() => folder.remove());
 const now = () => performance.now();
 const own = await startOwnService(res, { dataDir: folder.path });
 await own.service.stopReader();
-const c = new Client({ connectionString: withDatabase(own.adminUrl, "signet") }); await c.connect();
-const w = new Client({ connectionString: withDatabase(own.adminUrl, "signet") }); await w.connect();
-async function time(name: string, run: () => Promise<unknown>, n = 200, before: () => Promise<unknown> = async () => {}) { const v: number[] = []; for (let i = 0; i < n; i++) { await before(); const t = now(); await run(); v.push(now() - t); } console.log(name.slice(0, 90), "p50", percentile(v, .5).toFixed(3), "p10", percentile(v, .1).toFixed(3), "p99", percentile(v, .99).toFixed(3)); }
+const c = new Client({ connectionString: withDatabase(own.adminUrl, "signet") });
+await c.connect();
+const w = new Client({ connectionString: withDatabase(own.adminUrl, "signet") });
+await w.connect();
+async function time(
+  name: string,
+  run: () => Promise<unknown>,
+  n = 200,
+  before: () => Promise<unknown> = async () => {},
+) {
+  const v: number[] = [];
+  for (let i = 0; i < n; i++) {
+    await before();
+    const t = now();
+    await run();
+    v.push(now() - t);
+  }
+  console.log(
+    name.slice(0, 90),
+    "p50",
+    percentile(v, 0.5).toFixed(3),
+    "p10",
+    percentile(v, 0.1).toFixed(3),
+    "p99",
+    percentile(v, 0.99).toFixed(3),
+  );
+}
 const q = (s: string) => () => c.query(s);
 const one = async () => {
-  const createTime = new Date(); const id = newId<UserId>(createTime);
+  const createTime = new Date();
+  const id = newId<UserId>(createTime);
   await write({ ...own.service.deps, wakeReaders() {} }, own.siteId, async (tx) => {
     const version = await firstVersion(tx, own.siteId);
-    await saveNewUser(own.service.deps, tx, newUser({ id, siteId: own.siteId, version, createTime, displayName: "Ada" }));
+    await saveNewUser(
+      own.service.deps,
+      tx,
+      newUser({ id, siteId: own.siteId, version, createTime, displayName: "Ada" }),
+    );
   });
 };
 await time("select 1", q("select 1"));
@@ -36,23 +66,67 @@ await time("insert async", q("insert into public.f values (1)"));
 await time("sequence one, async", q("select signet.sequence_changes()"), 200, one);
 await c.query("set synchronous_commit = on");
 await time("sequence one, sync", q("select signet.sequence_changes()"), 200, one);
-await time("follow one, none read", q("select * from signet.follow_changes(9007199254740991, 1)"), 200, one);
+await time(
+  "follow one, none read",
+  q("select * from signet.follow_changes(9007199254740991, 1)"),
+  200,
+  one,
+);
 
-import { followChanges } from "../../src/store/changes.ts";
 import { setTimeout as sleep } from "node:timers/promises";
+import { followChanges } from "../../src/store/changes.ts";
+
 const db = own.service.deps.db as any;
 const across = { query: (st: any) => db.validation.acrossSites(st) };
 let pos = (await followChanges(across, 9007199254740991, 1)).head;
-const step = async () => { const f = await followChanges(across, pos, 1000); pos = f.head; };
+const step = async () => {
+  const f = await followChanges(across, pos, 1000);
+  pos = f.head;
+};
 await time("db follow one", step, 200, one);
-await time("db follow one, 5 ms apart", step, 100, async () => { await sleep(5); await one(); });
+await time("db follow one, 5 ms apart", step, 100, async () => {
+  await sleep(5);
+  await one();
+});
 await time("db follow idle", step, 100);
 await time("db follow idle, 5 ms apart", step, 100, () => sleep(5));
-await time("raw follow one, read, 5 ms", q("select * from signet.follow_changes((select head from signet.change_state), 1)"), 100, async () => { await sleep(5); await one(); });
-await time("raw follow one, noread, 5 ms", q("select * from signet.follow_changes(9007199254740991, 1)"), 100, async () => { await sleep(5); await one(); });
-await time("insert, 5 ms", q("insert into public.f values (1)"), 100, async () => { await sleep(5); });
-await time("select 1, 5 ms", q("select 1"), 100, async () => { await sleep(5); });
-await time("db follow one + notify, 5 ms apart", async () => { db.notifySoon("signet_changes"); await step(); }, 100, async () => { await sleep(5); await one(); });
-await c.end(); await w.end();
+await time(
+  "raw follow one, read, 5 ms",
+  q("select * from signet.follow_changes((select head from signet.change_state), 1)"),
+  100,
+  async () => {
+    await sleep(5);
+    await one();
+  },
+);
+await time(
+  "raw follow one, noread, 5 ms",
+  q("select * from signet.follow_changes(9007199254740991, 1)"),
+  100,
+  async () => {
+    await sleep(5);
+    await one();
+  },
+);
+await time("insert, 5 ms", q("insert into public.f values (1)"), 100, async () => {
+  await sleep(5);
+});
+await time("select 1, 5 ms", q("select 1"), 100, async () => {
+  await sleep(5);
+});
+await time(
+  "db follow one + notify, 5 ms apart",
+  async () => {
+    db.notifySoon("signet_changes");
+    await step();
+  },
+  100,
+  async () => {
+    await sleep(5);
+    await one();
+  },
+);
+await c.end();
+await w.end();
 await res.disposeAsync().catch(() => {});
 process.exit();

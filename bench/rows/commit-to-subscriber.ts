@@ -1,20 +1,23 @@
-import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 import { createSignetClient, type Subscription } from "../../src/client/index.ts";
 import { createDataFolder } from "../../src/demo/data-folder.ts";
 import { type Child, forkChild } from "../child-process.ts";
-import { playRounds } from "../rounds.ts";
+import { fewRounds, playRounds } from "../rounds.ts";
 import type { Bench, Figure, Row } from "../row.ts";
 import { percentile } from "../statistics.ts";
-import { createWallClock } from "../wall-clock.ts";
+import { createWallClock, type WallClock } from "../wall-clock.ts";
 import { type WriteOrder, type WriteReply, YARDSTICK_CHANNEL } from "../write-orders.ts";
 
-const RATES = (process.env.L_RATES?.split(',').map(Number) ?? [1, 100, 1_000]) ;
+/** Writes a second. */
+const RATES = [1, 100, 1_000] as const;
+const SLOW_RATE = 1;
 const P50 = { share: 0.5, suffix: "", goal: 3 };
 const P99 = { share: 0.99, suffix: ", p99", goal: 5 };
 
 const PROGRAM = new URL("../signet-writes.ts", import.meta.url);
 const ARRIVAL_MS_MAX = 10_000;
+const POLL_MS = 5;
 
 /**
  * How long a Change takes to a subscriber: from its commit, at the time that PostgreSQL notes for
@@ -31,22 +34,28 @@ export const commitToSubscriber: Row = {
     const figures: Figure[] = [];
     for (const rate of RATES) {
       const intervalMs = 1_000 / rate;
-      const pace = { count: Math.ceil(bench.roundMs / intervalMs), intervalMs };
-      const delays = await playRounds(bench.rounds, {
+      const pace = { count: Math.ceil(bench.roundMs / 2 / intervalMs), intervalMs };
+      const rounds = rate === SLOW_RATE ? fewRounds(bench.rounds) : bench.rounds;
+      const delays = await playRounds(rounds, {
         signet: () => measure(writing, signet, { type: "write", contender: "signet", ...pace }),
         bare: () => measure(writing, bare, { type: "write", contender: "bare", ...pace }),
       });
-      for (const { share, suffix, goal } of [P50, P99]) {
-        const [samples, beside] = [delays.signet, delays.bare].map((rounds) =>
-          rounds.map((round) => percentile(round, share)),
-        );
-        const yardstick = { name: "LISTEN/NOTIFY", samples: beside ?? [] };
-        figures.push({ row: nameOf(rate) + suffix, unit: "ms", samples: samples ?? [], yardstick, goal });
-      }
+      figures.push(...[P50, P99].map((level) => figureOf(rate, level, delays)));
     }
     return figures;
   },
 };
+
+function figureOf(
+  rate: number,
+  { share, suffix, goal }: typeof P50,
+  delays: Readonly<Record<"signet" | "bare", readonly (readonly number[])[]>>,
+): Figure {
+  const level = (rounds: readonly (readonly number[])[]) =>
+    rounds.map((round) => percentile(round, share));
+  const yardstick = { name: "LISTEN/NOTIFY", samples: level(delays.bare) };
+  return { row: nameOf(rate) + suffix, unit: "ms", samples: level(delays.signet), yardstick, goal };
+}
 
 function nameOf(rate: number): string {
   return `sync: commit to subscriber at ${rate.toLocaleString("en")}/s`;
@@ -54,9 +63,11 @@ function nameOf(rate: number): string {
 
 /** Notes when what was written has come, by its id. */
 interface Ear {
+  /** Sets the clock anew, since it drifts. */
+  setClock(wallMs: WallClock): void;
   hear(id: string): void;
-  /** Resolves with the times, in milliseconds since 1970, when all have come. */
-  untilHeard(ids: Iterable<string>): Promise<ReadonlyMap<string, number>>;
+  /** Returns when each has come, in milliseconds since 1970. @throws if one does not. */
+  untilHeard(ids: readonly string[]): Promise<readonly number[]>;
 }
 
 async function openEars(
@@ -89,26 +100,33 @@ async function follow(subscription: Subscription, ear: Ear, onLive: () => void):
 }
 
 function createEar(): Ear {
-  const wallMs = createWallClock();
+  let wallMs: WallClock = Date.now;
   const times = new Map<string, number>();
   return {
+    setClock(clock) {
+      wallMs = clock;
+    },
     hear: (id) => void times.set(id, wallMs()),
     async untilHeard(ids) {
-      for (const id of ids) {
-        while(!times.has(id)) await new Promise((r) => setTimeout(r, 5));
+      const untilMs = performance.now() + ARRIVAL_MS_MAX;
+      while (!ids.every((id) => times.has(id))) {
+        if (performance.now() > untilMs) throw new Error("something written has not come in time");
+        await sleep(POLL_MS);
       }
-      return times;
+      return ids.map((id) => times.get(id) ?? Number.NaN);
     },
   };
 }
 
+/** Returns how long each write took, from its commit on. */
 async function measure(
   writing: Child<WriteOrder, WriteReply>,
   ear: Ear,
   order: WriteOrder,
 ): Promise<number[]> {
-  const { commits } = await writing.ask(order);
-  if (!commits) throw new Error("nothing was written");
-  const times = await ear.untilHeard(commits.keys());
-  return [...commits].map(([id, commitMs]) => (times.get(id) ?? Number.NaN) - commitMs);
+  ear.setClock(createWallClock());
+  const { commits = [] } = await writing.ask(order);
+  if (commits.length === 0) throw new Error("nothing was written");
+  const times = await ear.untilHeard(commits.map(({ id }) => id));
+  return times.map((timeMs, n) => timeMs - (commits[n]?.commitMs ?? Number.NaN));
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createDataFolder } from "../../src/demo/data-folder.ts";
 import { type Child, forkChild } from "../child-process.ts";
-import { playRounds } from "../rounds.ts";
+import { fewRounds, playRounds } from "../rounds.ts";
 import type { Bench, Figure, Row } from "../row.ts";
 import { percentile } from "../statistics.ts";
 import type { ClientOrder, ClientReply } from "../stream-clients.ts";
@@ -45,7 +45,7 @@ export const fanOut: Row = {
     for (const size of SIZES) {
       await signet.grow(size);
       await bare.grow(size);
-      const samples = await playRounds(bench.rounds, {
+      const samples = await playRounds(fewRounds(bench.rounds), {
         signet: () => signet.framesPerSecond(ms),
         bare: () => bare.framesPerSecond(ms),
       });

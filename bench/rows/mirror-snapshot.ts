@@ -3,14 +3,12 @@ import { createSignetClient, createUserMirror, type SignetClient } from "../../s
 import { MIRROR_COLUMNS } from "../../src/client/mirror-columns.ts";
 import { startAppDatabase } from "../app-database.ts";
 import { createPopulation, type Population } from "../population.ts";
-import { playRounds } from "../rounds.ts";
+import { fewRounds, playRounds } from "../rounds.ts";
 import type { Bench, Row } from "../row.ts";
 import { copyTable } from "../yardsticks/copy-table.ts";
 
 const SNAPSHOT = "sync: snapshot into a mirror";
 const FILL_MS_MAX = 600_000;
-/** A fill of a million takes its time, and is long enough for an even figure. */
-const ROUNDS_MAX = 3;
 
 /**
  * How long an empty mirror in PostgreSQL takes until it holds all Users of a large Site. Beside it:
@@ -28,7 +26,7 @@ export const mirrorSnapshot: Row = {
     resources.defer(() => pool.end());
     const client = createSignetClient({ url: service.url, key: site.siteKey });
     resources.defer(() => client.close());
-    const { signet, copy } = await playRounds(Math.min(bench.rounds, ROUNDS_MAX), {
+    const { signet, copy } = await playRounds(fewRounds(bench.rounds), {
       signet: () => fill(client, pool, userCount),
       copy: () => copyInto(bench, site, appUrl, pool),
     });

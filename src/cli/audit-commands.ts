@@ -40,7 +40,7 @@ function addList(audit: Command, context: Context): void {
     description: "Lists what was done on a Site, by whom and when; the newest first.",
     examples: [
       "signet audit list --site <id> --subject <user id> --since 7d",
-      "signet audit list --site <id> --kind login.failed --kind user.locked --json",
+      "signet audit list --site <id> --kind user.deleted --kind api_key.revoked --json",
     ],
   })
     .option("--site <id>", "the Site; not needed with a site key")

@@ -56,7 +56,7 @@ export function timeOption(flags: string, description: string, now: () => number
 export function pastTimeOption(flags: string, description: string, now: () => number): Option {
   return new Option(
     flags,
-    `${description}: 2027-01-31, 2027-01-31T12:00:00Z, or so long ago 90d, 12h, 30m`,
+    `${description}: 2027-01-31, 2027-01-31T12:00:00Z, or as long ago as 90d, 12h, 30m`,
   ).argParser((text: string) => parseTime(text, now(), -1));
 }
 

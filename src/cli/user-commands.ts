@@ -13,6 +13,7 @@ import { withClient } from "./connection.ts";
 import { type Context, UsageError } from "./context.ts";
 import { jsonOption, listOption, numberOption, present } from "./options.ts";
 import { layOutUser, layOutUserWithSignIn } from "./user-layout.ts";
+import { addUserCount, addUserList } from "./user-list-commands.ts";
 
 interface SiteOptions extends AnswerOptions {
   readonly site?: string;
@@ -57,9 +58,11 @@ const VERSION_FLAGS = ["--expected-version <n>", "refuse unless the User is at i
 
 /** Adds `signet user …`. */
 export function addUserCommands(root: Command, context: Context): void {
-  const user = root.command("user").description("creates, shows, changes and deletes Users");
+  const user = root.command("user").description("creates, shows, lists, changes and deletes Users");
   addCreate(user, context);
   addGet(user, context);
+  addUserList(user, context);
+  addUserCount(user, context);
   addUpdate(user, context);
   addDelete(user, context);
 }

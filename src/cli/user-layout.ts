@@ -1,6 +1,7 @@
 import { type User, type UserSignIn, UserStateSchema } from "../../gen/signet/v1/user_pb.ts";
+import type { ListUsersResponse } from "../../gen/signet/v1/user_service_pb.ts";
 import { enumWords } from "./enum-words.ts";
-import { type Field, layOutFields } from "./layout.ts";
+import { type Field, layOutFields, layOutTable } from "./layout.ts";
 import { listText, timeText, yesOrNo } from "./values.ts";
 
 const STATES = enumWords(UserStateSchema);
@@ -24,6 +25,24 @@ export function layOutUserWithSignIn(answer: {
     ["Locked until", timeText(signIn.lockExpireTime)],
     ["Active Sessions", String(signIn.activeSessions)],
   ]);
+}
+
+/** Lays out a table of Users, and says how to see more where there are more. */
+export function layOutUsers({ users, nextPageToken }: ListUsersResponse): string {
+  if (users.length === 0) return "There are no such Users.";
+  const table = layOutTable(
+    ["id", "e-mail", "username", "display name", "roles", "state", "created"],
+    users.map((user) => [
+      user.id,
+      user.email,
+      user.username,
+      user.displayName,
+      listText(user.roles),
+      STATES.wordOf(user.state),
+      timeText(user.createTime),
+    ]),
+  );
+  return nextPageToken ? `${table}\n\nThere are more: --limit shows them.` : table;
 }
 
 function fieldsOf(user: User): Field[] {

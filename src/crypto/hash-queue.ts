@@ -47,7 +47,7 @@ export interface HashQueue {
 
 /** How many hash at once, and how long an entry may wait for its turn. */
 export interface HashQueueOptions {
-  /** At most half the threads of libuv (four by default): files and DNS use them too. */
+  /** Fewer than the threads of libuv: files and names of hosts need some too. */
   readonly concurrency: number;
   readonly waitMsMax?: number;
 }

@@ -4,8 +4,11 @@ import { setPriority } from "node:os";
 /** Threads of libuv beside those that hash, as many as it has by default: files, names of hosts. */
 const OTHER_THREADS = 4;
 
-/** Well below the main thread, which answers everybody. */
-const NICENESS = 10;
+/**
+ * A third of the weight of the main thread, which answers everybody. With less, logins would starve
+ * beside other programs of the same machine.
+ */
+const NICENESS = 5;
 
 /** Libuv gives its threads this name, which every tool shows; since its version 1.50. */
 const POOL_THREAD = "libuv-worker";

@@ -1,7 +1,8 @@
 import type { AuditEntry, AuditFilter } from "../model/audit.ts";
-import { Failure, invalidField } from "../model/failure.ts";
+import { invalidField } from "../model/failure.ts";
 import { type AuditEventId, idFromBytes, idToBytes, type SiteId } from "../model/id.ts";
-import { listChain, listEvents } from "../store/audit-lists.ts";
+import { hasLinksFrom, listChain, listEvents } from "../store/audit-lists.ts";
+import type { Queryable } from "../store/sql.ts";
 import { chainNow } from "./audit-chain.ts";
 import type { Deps } from "./deps.ts";
 import { openPageOf, sealPageOf } from "./page-token.ts";
@@ -41,19 +42,16 @@ export async function listAuditEvents(
   const question = { list: "audit_events", filter: JSON.stringify(asked) };
   const place = openPageOf(deps, siteId, question, page.token);
   if (!place) await chainNow(deps.db);
-  const entries = await deps.db.inSite(
+  const { limit } = page;
+  const { entries, end } = await deps.db.inSite(
     siteId,
     (tx) =>
       isChain
-        ? listChain(tx, siteId, { from: fromOf(place, asked), limit: page.limit })
-        : listEvents(tx, siteId, asked.filter, { ...asked, ...page, after: afterOf(place) }),
+        ? chainPage(tx, siteId, { from: fromOf(place, asked), limit })
+        : eventPage(tx, siteId, asked, { after: afterOf(place), limit }),
     { readOnly: true },
   );
-  const last = entries.length === page.limit ? entries.at(-1) : undefined;
-  const nextPageToken = last
-    ? sealPageOf(deps, siteId, question, isChain ? sequenceBytes(last) : idToBytes(last.id))
-    : "";
-  return { entries, nextPageToken };
+  return { entries, nextPageToken: end ? sealPageOf(deps, siteId, question, end) : "" };
 }
 
 function isUnconditional(filter: AuditFilter): boolean {
@@ -61,17 +59,47 @@ function isUnconditional(filter: AuditFilter): boolean {
   return !actorId && !subjectId && kinds.length === 0 && !timeFrom && !timeUntil;
 }
 
+/** What a page holds, and the place where it ends; absent: it is the last. */
+interface Stretch {
+  readonly entries: readonly AuditEntry[];
+  readonly end: Uint8Array | undefined;
+}
+
+/** A page may be empty where events were removed: whoever checks the chain sees the next one. */
+async function chainPage(
+  tx: Queryable,
+  siteId: SiteId,
+  { from, limit }: { readonly from: number; readonly limit: number },
+): Promise<Stretch> {
+  const entries = await listChain(tx, siteId, { from, limit });
+  const next = from + limit;
+  return {
+    entries,
+    end: (await hasLinksFrom(tx, siteId, next)) ? sequenceToBytes(next) : undefined,
+  };
+}
+
+async function eventPage(
+  tx: Queryable,
+  siteId: SiteId,
+  { filter, oldestFirst }: AuditQuestion,
+  { after, limit }: { readonly after: AuditEventId | undefined; readonly limit: number },
+): Promise<Stretch> {
+  const entries = await listEvents(tx, siteId, filter, { after, oldestFirst, limit });
+  const last = entries.length === limit ? entries.at(-1) : undefined;
+  return { entries, end: last && idToBytes(last.id) };
+}
+
 function fromOf(place: Buffer | undefined, { sequenceFrom }: AuditQuestion): number {
-  return place ? Number(place.readBigUInt64BE()) + 1 : sequenceFrom;
+  return place ? Number(place.readBigUInt64BE()) : Math.max(sequenceFrom, 1);
 }
 
 function afterOf(place: Buffer | undefined): AuditEventId | undefined {
   return place && idFromBytes<AuditEventId>(place);
 }
 
-function sequenceBytes({ link }: AuditEntry): Buffer {
-  if (!link) throw new Failure("invalid_page_token");
+function sequenceToBytes(sequence: number): Buffer {
   const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(BigInt(link.sequence));
+  bytes.writeBigUInt64BE(BigInt(sequence));
   return bytes;
 }

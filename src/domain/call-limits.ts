@@ -23,8 +23,8 @@ export interface CallLimits {
   count(holder: CallHolder, kind: CallKind): void;
 }
 
-/** The rates of one minute, of which a process may be told a share in percent. */
-export const CALL_RATES: CallRates = {
+/** Of one minute; `percent` of these are granted. */
+const CALL_RATES: CallRates = {
   source: { plain: 3_000, secret: 300, mail: 60 },
   site: { plain: 300_000, secret: 60_000, mail: 30_000 },
 };
@@ -56,13 +56,14 @@ export function createCallLimits(options: {
   readonly percent: number;
 }): CallLimits {
   const { db, digest, log, percent } = options;
+  const across = { query: db.acrossSites };
   const { callWindowMs, callHoldersMax, callSyncMs } = LIMITS;
   // Apart, so that a flood from many sources does not crowd out the Sites.
   const counts = { source: new Map<string, Count>(), site: new Map<string, Count>() };
   /** Those that the other processes have to hear of. */
   const untold = new Set<Count>();
   let windowEndMs = 0;
-  let syncing: NodeJS.Timeout | undefined;
+  let isShareDue = false;
 
   function find({ by, name }: CallHolder, kind: CallKind): Count {
     const id = `${by} ${kind} ${name}`;
@@ -84,24 +85,28 @@ export function createCallLimits(options: {
   }
 
   async function share(): Promise<void> {
-    syncing = undefined;
+    isShareDue = false;
     const told = [...untold].map((count) => ({ count, key: count.key, calls: count.own }));
     untold.clear();
     if (told.length === 0) return;
-    const across = { query: db.acrossSites };
-    const sums = await addCallCounts(across, new Date(windowEndMs), told);
-    const byKey = new Map(sums.map(({ key, calls }) => [key.toString("hex"), calls]));
-    for (const { count, key, calls } of told) {
-      count.own -= calls;
-      count.shared = byKey.get(key.toString("hex")) ?? count.shared + calls;
+    for (const { count, calls } of told) move(count, calls); // So that no call is told twice.
+    try {
+      const sums = await addCallCounts(across, new Date(windowEndMs), told);
+      const byKey = new Map(sums.map(({ key, calls }) => [key.toString("hex"), calls]));
+      for (const { count, key } of told) {
+        count.shared = Math.max(count.shared, byKey.get(key.toString("hex")) ?? 0);
+      }
+    } catch (err) {
+      for (const { count, calls } of told) move(count, -calls);
+      log.debug({ err }, "call counts are not shared");
     }
   }
 
   function shareSoon(count: Count): void {
     untold.add(count);
-    syncing ??= setTimeout(() => {
-      share().catch((err: unknown) => log.debug({ err }, "call counts are not shared"));
-    }, callSyncMs).unref();
+    if (isShareDue) return;
+    isShareDue = true;
+    setTimeout(() => void share(), callSyncMs).unref();
   }
 
   return {
@@ -116,4 +121,9 @@ export function createCallLimits(options: {
       if (count.own + count.shared >= count.max * SHARED_FROM) shareSoon(count);
     },
   };
+}
+
+function move(count: Count, calls: number): void {
+  count.own -= calls;
+  count.shared += calls;
 }

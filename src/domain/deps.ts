@@ -24,6 +24,6 @@ export interface Deps {
   readonly publicUrl: string;
   readonly sites: KnownSites;
   readonly live: LiveState;
-  /** Wakes the readers of all processes after a commit that changed something. */
+  /** Wakes the reader after a commit that changed something; it wakes those of other processes. */
   readonly wakeReader: () => void;
 }

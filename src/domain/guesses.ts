@@ -21,6 +21,7 @@ import { isKnownDevice } from "../store/known-devices.ts";
 import { type GuessFlow, insertLoginAttempt, setAttemptOutcome } from "../store/login-attempts.ts";
 import { addMailJob } from "../store/mail-jobs.ts";
 import type { Queryable } from "../store/sql.ts";
+import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
 
 /** Who is guessed at, and from where. */
@@ -68,6 +69,12 @@ export async function countGuess(deps: Deps, siteId: SiteId, guess: Guess): Prom
     const attempt = { id: attemptId, userId, identifierDigest: digest, flow, source };
     await insertLoginAttempt(tx, siteId, { ...attempt, outcome }, now);
     if (counted?.locked) {
+      const act = {
+        kind: "user.locked",
+        clientIp: client.ip,
+        ...(userId && { subjectId: userId }),
+      };
+      await recordAct(tx, siteId, { kind: "system" }, act, now);
       // A mail to nobody is dropped when it is made.
       await addMailJob(tx, { mail: "account_locked", siteId, userId: accountId as UserId });
     }

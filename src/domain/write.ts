@@ -6,7 +6,7 @@ import { insertUser, updateUser } from "../store/users.ts";
 import type { Deps } from "./deps.ts";
 
 /**
- * Runs the one transaction of a call that writes, and wakes the readers once it has committed.
+ * Runs the one transaction of a call that writes, and wakes the reader once it has committed.
  *
  * The change, its audit event and its mail job are written by `work`, so that all are there or
  * none is. `work` may run again after a conflict: it does nothing but statements.

@@ -33,7 +33,7 @@ export function checkPage(
   // An RPC that anyone may call names no Site: the page is of one that has public calls, or not.
   if (caller.kind === "anonymous" && !site) return;
   const origins: readonly string[] = site?.origins ?? [];
-  page.mayRead = site !== undefined && site.publicCalls && origins.includes(page.origin);
+  page.mayRead = site?.publicCalls === true && origins.includes(page.origin);
   if (byPublic && !page.mayRead) throw new Failure("access_denied");
 }
 

@@ -67,7 +67,9 @@ export async function runUserStream(
     sendHello(shared, stream, head, ageMs);
     if (stream.phase === "snapshot") await sendSnapshot(shared, stream);
     giveBack();
-    if (start.phase === "snapshot" || start.position < head.position) await catchUp(shared, stream);
+    const isBehind = start.phase === "snapshot" || start.position < head.position;
+    // One that ends amid its snapshot stays there: its last cursor has to bring the rest.
+    if (!stream.ending && isBehind) await catchUp(shared, stream);
     while (!stream.ending) {
       await goLive(stream);
       if (!stream.ending) await catchUp(shared, stream);

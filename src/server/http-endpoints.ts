@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import type { Exchange } from "./exchange.ts";
 import type { Log } from "./log.ts";
-import type { Exchange } from "./rpc-handler.ts";
 
 /** What an endpoint sees of a request; endpoints take no body. */
 export interface EndpointRequest {

@@ -1,10 +1,11 @@
 import type { AddressResolver } from "./address.ts";
 import type { NodeResponse } from "./answer-writer.ts";
 import type { EdgeLimits } from "./edge-limits.ts";
+import type { Exchange } from "./exchange.ts";
 import { refusal, send } from "./http-endpoints.ts";
 import type { Log } from "./log.ts";
 import { headerBytes, type NodeRequest, parseTarget } from "./request-target.ts";
-import type { Exchange, RpcHandler } from "./rpc-handler.ts";
+import type { RpcHandler } from "./rpc-handler.ts";
 
 /** What {@link createRequestHandler} needs. */
 export interface RequestHandlerOptions {

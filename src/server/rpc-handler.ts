@@ -16,6 +16,7 @@ import { boundDeadline } from "./call-deadline.ts";
 import { answerPreflight, type BrowserRules, isPreflight, openToPage } from "./cors.ts";
 import type { EdgeLimits } from "./edge-limits.ts";
 import { endWithSignal } from "./end-with-signal.ts";
+import type { Exchange } from "./exchange.ts";
 import { send } from "./http-endpoints.ts";
 import { leaveUnread } from "./leave-unread.ts";
 import type { Log } from "./log.ts";
@@ -23,7 +24,7 @@ import { MESSAGE_COMPRESSIONS } from "./message-compression.ts";
 import type { OpenCalls } from "./open-calls.ts";
 import { awaitRequest } from "./request-arrival.ts";
 import { readBody } from "./request-body.ts";
-import type { NodeRequest, RequestTarget } from "./request-target.ts";
+import type { NodeRequest } from "./request-target.ts";
 
 /** What {@link createRpcHandler} needs. */
 export interface RpcHandlerOptions {
@@ -42,14 +43,6 @@ export interface RpcHandler {
   has(path: string): boolean;
   /** Answers one call; never fails. */
   handle(exchange: Exchange): Promise<void>;
-}
-
-/** One request, its response, and what is known of both. */
-export interface Exchange {
-  readonly request: NodeRequest;
-  readonly response: NodeResponse;
-  readonly target: RequestTarget;
-  readonly clientAddress: string;
 }
 
 /** Why a call is refused before its body is read; the gate throws it in the call's protocol. */

@@ -26,20 +26,36 @@ const COLUMNS = fragment`
      from jsonb_each_text(e.details) as d) as details,
   e.personal, e.client_ip, e.salt, l.sequence, l.record, l.previous_hash, l.hash`;
 
-/** Lists at most `limit` linked events of the Site from a number of its chain on. */
+/**
+ * Lists the linked events of the Site with the `limit` numbers from `from` on. There are fewer of
+ * them at the end of the chain, and where somebody has removed some.
+ */
 export async function listChain(
   db: Queryable,
   siteId: SiteId,
   { from, limit }: { readonly from: number; readonly limit: number },
 ): Promise<AuditEntry[]> {
+  // A range with two ends is read from the index, whatever is known of the table's size.
   const { rows } = await db.query<EntryRow>(sql`
     select ${COLUMNS}
       from signet.audit_links l
       join signet.audit_events e on e.site_id = l.site_id and e.id = l.event_id
-     where l.site_id = ${siteId} and l.sequence >= ${from}
-     order by l.sequence
-     limit ${limit}`);
+     where l.site_id = ${siteId} and l.sequence >= ${from} and l.sequence < ${from + limit}
+     order by l.sequence`);
   return rows.map((row) => toEntry(siteId, row));
+}
+
+/** Tells whether the Site's chain has a link of this number or a later one. */
+export async function hasLinksFrom(
+  db: Queryable,
+  siteId: SiteId,
+  sequence: number,
+): Promise<boolean> {
+  const { rows } = await db.query<{ found: boolean }>(sql`
+    select coalesce(max(sequence), 0) >= ${sequence} as found
+      from signet.audit_links
+     where site_id = ${siteId}`);
+  return rows[0]?.found === true;
 }
 
 /** Lists at most `limit` events of the Site that a filter lets through, in the order of time. */

@@ -34,7 +34,11 @@ beforeAll(async () => {
 afterAll(() => opened[Symbol.asyncDispose]());
 
 /** What a one-time token is for: how it is got, and how it is used. */
-type Use = readonly [string, () => Promise<string>, (as: Clients, token: string) => Promise<unknown>];
+type Use = readonly [
+  string,
+  () => Promise<string>,
+  (as: Clients, token: string) => Promise<unknown>,
+];
 
 describe("of many calls at once over both processes", () => {
   const uses: readonly Use[] = [

@@ -31,7 +31,7 @@ afterAll(async () => {
 const login = { email: uniqueEmail(), password: "wrong password" };
 
 describe("a preflight", () => {
-  test("is granted to the origins of Sites with public calls, for what pages may call", async () => {
+  test("is granted to origins of Sites with public calls, for what pages may call", async () => {
     const granted = await preflight(PAGE, LOGIN);
 
     expect(granted.status).toBe(204);

@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Clients, logIn, refusal, type SignedIn, signUp, unique } from "../support/builders.ts";
-import { atOnce, clientsOfBoth } from "../support/site-on-two-processes.ts";
 import {
+  type Clients,
+  logIn,
+  refusal,
+  type SignedIn,
+  signUp,
+  unique,
+} from "../support/builders.ts";
+import {
+  atOnce,
+  clientsOfBoth,
   openSiteOnTwoProcesses,
   type SiteOnTwoProcesses,
 } from "../support/site-on-two-processes.ts";
@@ -93,10 +101,12 @@ async function startRefreshing(): Promise<BusyUser> {
   const given: Session[] = [...sessions];
   const rounds = sessions.map(() => 0);
   const refusals = sessions.map((session, n) =>
-    refusal(refreshForever(session, (tokens) => {
-      given.push(...tokens);
-      rounds[n] = (rounds[n] ?? 0) + 1;
-    })),
+    refusal(
+      refreshForever(session, (tokens) => {
+        given.push(...tokens);
+        rounds[n] = (rounds[n] ?? 0) + 1;
+      }),
+    ),
   );
   return {
     person,
@@ -121,14 +131,16 @@ async function refreshForever(
       const [outcome] = await Promise.allSettled([auth.refreshToken({ refreshToken })]);
       return outcome;
     });
-    const tokens = outcomes.flatMap((each) => (each.status === "fulfilled" ? each.value.tokens ?? [] : []));
+    const tokens = outcomes.flatMap((each) =>
+      each.status === "fulfilled" ? (each.value.tokens ?? []) : [],
+    );
     take(tokens);
     for (const each of outcomes) if (each.status === "rejected") throw each.reason;
     refreshToken = tokens[0]?.refreshToken ?? "";
   }
 }
 
-/** Revocations are heard of within 1 s, on a machine that has the time; what counts is that all are. */
+/** How soon is tested elsewhere, on a machine that has the time; here it counts that all are. */
 async function expectAllVoid(given: readonly Session[]): Promise<void> {
   expect(given.length).toBeGreaterThan(SESSIONS);
   for (const backend of opened.backends) {

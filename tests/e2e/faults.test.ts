@@ -12,10 +12,12 @@ const PLAN = {
   postgresKills: 1,
 } as const;
 
-test("loses and doubles no change when service and PostgreSQL are killed amid writes", async ({
-  signal,
-  annotate,
-}) => {
+/** Some 20 s, and several times that on a machine with more to do than it can. */
+const timeout = 300_000;
+
+test("loses and doubles no change when service and PostgreSQL die amid writes", {
+  timeout,
+}, async ({ signal, annotate }) => {
   const report = await runFaults(PLAN, signal);
 
   await annotate(describeRun(PLAN, report));

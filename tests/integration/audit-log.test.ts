@@ -13,6 +13,7 @@ import {
   type TestSite,
   uniqueEmail,
 } from "../support/builders.ts";
+import { runAsAdmin } from "../support/database.ts";
 import { openSiteOnService, type SiteOnService } from "../support/site-on-service.ts";
 
 let running: SiteOnService;
@@ -65,6 +66,22 @@ describe("ListAuditEvents", () => {
       expect(paged.map(({ id }) => id)).toEqual(ids);
     },
   );
+
+  test("does not end at a hole in the chain", async () => {
+    const other = await openOther();
+    for (let n = 0; n < 2; n += 1) await signUp(other.backend);
+    const whole = await listAll(other.backend, { oldestFirst: true }, 500);
+    await runAsAdmin(
+      running.database.adminUrl,
+      `delete from signet.audit_links
+        where site_id = '${other.siteId}' and sequence between 3 and 6`,
+    );
+
+    const rest = await listAll(other.backend, { oldestFirst: true }, 2);
+
+    expect(whole.map(({ link }) => Number(link?.sequence))).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(rest.map(({ link }) => Number(link?.sequence))).toEqual([1, 2, 7, 8]);
+  });
 
   test("gives the chain from a number on", async () => {
     const { events } = await backend.users.listAuditEvents({

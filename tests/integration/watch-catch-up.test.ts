@@ -84,7 +84,7 @@ test("forty streams that catch up at once read the log four at a time", async ()
   const streams = scopes.map((scope, n) =>
     harness.open({ scope, cursor: cursors[n] ?? "", db: reads.db }),
   );
-  await Promise.all(streams.map((stream) => stream.next("checkpoint")));
+  await Promise.all(streams.map(untilLive));
   await Promise.all(streams.map((stream) => stream.leave()));
 
   expect(reads.mostAtOnce()).toBe(4);
@@ -159,6 +159,11 @@ function catchUp(harness: WatchHarness, cursor: string, scope?: Scope): TestSink
   const sink = createTestSink();
   void harness.run(sink, { cursor, ...(scope && { scope }) });
   return sink;
+}
+
+/** Until then a heartbeat brings checkpoints without sums. */
+async function untilLive(stream: ReturnType<WatchHarness["open"]>): Promise<void> {
+  while (!(await stream.next("checkpoint")).sums);
 }
 
 /** A class of its own, so that nothing is shared. */

@@ -56,6 +56,7 @@ export interface FaultReport {
 }
 
 const ROUND_MS_MAX = 15 * 60_000;
+const SETTLE_MS_MAX = 60_000;
 const FAULTS_SHOWN_MAX = 50;
 /** How long readers may need after the last change; they have been following all the time. */
 const LATE_MS_MAX = 60_000;
@@ -218,7 +219,7 @@ async function readSettledEnd({ adminUrl, siteId }: KillableSignet): Promise<num
     before = Number(row?.position);
     await sleep(300);
     return settled ? before : undefined;
-  }, 30_000);
+  }, SETTLE_MS_MAX);
 }
 
 interface Readers {

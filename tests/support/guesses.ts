@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Clients, patiently, refusalOf, type SignedIn } from "./builders.ts";
 import { runAsAdmin } from "./database.ts";
 
@@ -19,6 +20,15 @@ export async function outcome(call: Promise<unknown>): Promise<string> {
     () => "",
     (error: unknown) => refusalOf(error).reason,
   );
+}
+
+/** Returns what came of a call in the end, however often a busy service refuses it. */
+export async function untilAnswered(call: () => Promise<unknown>): Promise<string> {
+  for (;;) {
+    const reason = await outcome(call());
+    if (reason !== "OVERLOADED" && reason !== "UNAVAILABLE") return reason;
+    await sleep(500 * (1 + Math.random()));
+  }
 }
 
 /** Counts what is kept of the guesses at an account: `failed` were checked, and wrong. */

@@ -12,10 +12,7 @@ export interface PacedChecks {
  * Begins so many checks each second, whether or not earlier ones have ended, as those of many
  * callers are. A machine that lags behind makes up for it at once.
  */
-export function startChecks(
-  perSecond: number,
-  check: (n: number) => Promise<void>,
-): PacedChecks {
+export function startChecks(perSecond: number, check: (n: number) => Promise<void>): PacedChecks {
   const failures: unknown[] = [];
   const beginning = Date.now();
   const underWay = new Set<Promise<void>>();

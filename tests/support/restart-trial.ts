@@ -30,7 +30,7 @@ interface Subscriber {
 /** Few, since this process has to read them once for each subscriber. */
 const CHANGES = 100;
 const SAMPLE_MS = 10;
-const WAIT_MS_MAX = 60_000;
+const WAIT_MS_MAX = 90_000;
 
 /**
  * Restarts the service under so many subscribers, each with a connection of its own, and has all
@@ -42,7 +42,7 @@ export async function restartUnder(
 ): Promise<RestartOutcome> {
   await using database = await openTestDatabase();
   const options = { databaseUrl: database.appUrl, keys: createServiceKeys() };
-  const before = await startService(options);
+  await using before = await startService(options);
   const { siteId, key } = await openSite(
     createGrpcTransport({ baseUrl: before.url }),
     before.operatorKey,
@@ -69,7 +69,6 @@ export async function restartUnder(
     return { awayMs, returnedMs, readsAtOnce: await reads.stop(), gaps };
   } finally {
     client.close();
-    await before[Symbol.asyncDispose]();
     await reads.stop();
   }
 }

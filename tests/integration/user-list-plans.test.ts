@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { newId, type SiteId, type UserId } from "../../src/model/id.ts";
+import { LIVE_STATES, type UserFilter } from "../../src/model/user-filter.ts";
+import { type Queryable, sql } from "../../src/store/sql.ts";
+import { type ListPlace, listUsers, scanUsers } from "../../src/store/user-lists.ts";
+import { createBareSite } from "../support/bare-site.ts";
+import { openTestDatabase, runAsAdmin, type TestDatabase } from "../support/database.ts";
+
+const USERS = 200_000;
+const SCAN_MAX = 5_000;
+const PAGE = 50;
+
+let database: TestDatabase;
+let siteId: SiteId;
+
+beforeAll(async () => {
+  database = await openTestDatabase();
+  siteId = await createBareSite(database.db);
+  await fill(siteId);
+});
+
+afterAll(() => database[Symbol.asyncDispose]());
+
+describe("a page of a list of 200,000 Users", () => {
+  test.each<[string, Partial<UserFilter>, string, string]>([
+    ["all of them", {}, "users_pkey", ""],
+    ["a common role", { role: "user" }, "users_pkey", ""],
+    ["a rare role", { role: "admin" }, "users_special_roles_idx", ""],
+    ["a rare state", { states: ["disabled", "invited"] }, "users_not_active_idx", ""],
+    ["verified addresses", { emailVerified: true }, "users_pkey", ""],
+    ["recently changed", { updateTimeFrom: minutesAgo(1) }, "users_pkey", ""],
+    ["recently created", { createTimeFrom: minutesAgo(1) }, "users_create_time_idx", timeKey(0.5)],
+    ["ever created", { createTimeFrom: new Date(0) }, "users_create_time_idx", timeKey(100)],
+    [
+      "an address",
+      { prefix: { of: "email", text: "user15" } },
+      "users_email_prefix_idx",
+      "user155",
+    ],
+    [
+      "a username and a role",
+      { prefix: { of: "username", text: "name1" }, role: "admin" },
+      "users_username_prefix_idx",
+      "name155",
+    ],
+  ])("is read by one index, from where the last one ended: %s", async (_, wanted, index, key) => {
+    const filter = { states: LIVE_STATES, ...wanted };
+    const places = [undefined, { id: newId<UserId>(minutesAgo(60)), key }];
+
+    for (const after of places) {
+      for (const plan of await plansOf(filter, after)) {
+        const nodes = nodesOf(plan);
+        const scans = nodes.filter((node) => node["Relation Name"] === "users");
+        expect(scans.map((node) => node["Index Name"])).toEqual([index]);
+        expect(nodes.map((node) => node["Node Type"])).not.toContain("Sort");
+        for (const scan of scans) {
+          const looked = scan["Actual Rows"] + (scan["Rows Removed by Filter"] ?? 0);
+          expect(looked).toBeLessThanOrEqual(SCAN_MAX);
+          expect(scan["Index Cond"]).toContain("site_id");
+          // Bounds that do not apply are gone from the plan, and the others enter the index.
+          expect(JSON.stringify(scan)).not.toContain("NULL::");
+          expect(scan.Filter ?? "").not.toMatch(/create_time|COLLATE|"C"/);
+        }
+      }
+    }
+  });
+});
+
+interface PlanNode {
+  readonly "Node Type": string;
+  readonly "Relation Name"?: string;
+  readonly "Index Name"?: string;
+  readonly "Index Cond"?: string;
+  readonly Filter?: string;
+  readonly "Actual Rows": number;
+  readonly "Rows Removed by Filter"?: number;
+  readonly Plans?: readonly PlanNode[];
+}
+
+/** Has the service's own statements explained, under its role. */
+async function plansOf(filter: UserFilter, after: ListPlace | undefined): Promise<PlanNode[]> {
+  const plans: PlanNode[] = [];
+  await database.db.inSite(siteId, async (tx) => {
+    const explained: Queryable = {
+      async query(statement) {
+        const text = `explain (analyze, format json) ${statement.text}`;
+        const { rows } = await tx.query({ ...statement, text });
+        const [{ Plan: plan } = { Plan: undefined }] = rows[0]?.["QUERY PLAN"] ?? [];
+        if (!plan) throw new Error("there is no plan");
+        plans.push(plan);
+        return await tx.query(sql`select where false`);
+      },
+    };
+    await listUsers(explained, siteId, filter, { after, limit: PAGE, scanMax: SCAN_MAX });
+    await scanUsers(explained, siteId, filter, { after, scanMax: SCAN_MAX });
+  });
+  return plans;
+}
+
+function nodesOf(plan: PlanNode): PlanNode[] {
+  return [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
+}
+
+function minutesAgo(minutes: number): Date {
+  return new Date(Date.now() - minutes * 60_000);
+}
+
+function timeKey(minutes: number): string {
+  return minutesAgo(minutes).toISOString();
+}
+
+/** Straight into the table: the guards of changes are not the subject, and cost a minute. */
+async function fill(site: SiteId): Promise<void> {
+  await runAsAdmin(
+    database.adminUrl,
+    `set session_replication_role = replica;
+     insert into signet.users
+            (site_id, id, version, email, email_verified, username, display_name, picture_url,
+             locale, roles, state, mfa_enabled, create_time, update_time, deletion_protected)
+     select '${site}',
+            (lpad(to_hex(extract(epoch from created)::bigint * 1000), 12, '0') || '7000'
+              || '8000' || lpad(to_hex(n), 12, '0'))::uuid,
+            1, 'user' || n || '@example.com', n % 3 = 0, 'name' || n, 'User ' || n, '', '',
+            case when n % 10000 = 0 then '{admin,user}' else '{user}' end::text[],
+            case when n % 5000 = 0 then 'disabled' else 'active' end, false, created, created, false
+       from (select n, now() - (${USERS} - n) * interval '20 ms' as created
+               from generate_series(1, ${USERS}) n) made;
+     analyze signet.users`,
+  );
+}
