@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { json } from "node:stream/consumers";
 import {
   createSignetClient,
@@ -149,7 +149,7 @@ const pages: Readonly<Record<string, (form: Form, client: Device) => Promise<obj
   "/prove-again": proveAgain,
 };
 
-const server = createServer(async (request, response) => {
+async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const page = pages[request.url ?? ""];
   const { "user-agent": userAgent = "" } = request.headers;
   const device = { ip: request.socket.remoteAddress ?? "", userAgent };
@@ -162,7 +162,9 @@ const server = createServer(async (request, response) => {
     const { status, answer } = refusal(error);
     response.writeHead(status).end(JSON.stringify(answer));
   }
-});
+}
+
+const server = createServer((request, response) => void respond(request, response));
 server.listen(Number(PORT), "127.0.0.1", () => console.log("the app is ready"));
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, () => {

@@ -53,7 +53,7 @@ const own = await startOwnService(res, {
     } as any;
   },
 });
-const client = createSignetClient({ url: own.url, key: own.authorization.replace("Bearer ", "") });
+const client = createSignetClient({ url: own.url, key: own.siteKey });
 const arrivals = new Map<string, number>();
 const live = Promise.withResolvers<void>();
 (async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Delivery } from "../../gen/signet/v1/auth_service_pb.ts";
+import { Delivery, type OneTimeToken } from "../../gen/signet/v1/auth_service_pb.ts";
 import { challengeOf, codeAt, type Enrolled, signUpWithFactor } from "../support/authenticator.ts";
 import {
   type Clients,
@@ -13,6 +13,7 @@ import {
 import { runAsAdmin } from "../support/database.ts";
 import {
   atOnce,
+  clientsOfBoth,
   inParallel,
   openSiteOnTwoProcesses,
   type SiteOnTwoProcesses,
@@ -126,7 +127,7 @@ describe("of many calls at once over both processes", () => {
 
   test("that enrol one authenticator one is told the recovery codes", async () => {
     const { accessToken, userId } = await signUp(backend);
-    const own = opened.services.map(({ url }) => grpcClients(url, accessToken)) as Pair;
+    const own = clientsOfBoth(opened.services, accessToken);
     const { secret } = await own[0].auth.enrollTotp({});
     const totpCode = codeAt(secret);
 
@@ -158,7 +159,7 @@ function oneOf(reason: string, times = TIMES): string[] {
   return ["done", ...Array<string>(times - 1).fill(reason)];
 }
 
-function tokenOf({ oneTimeToken }: { readonly oneTimeToken?: { readonly token: string } }): string {
+function tokenOf({ oneTimeToken }: { readonly oneTimeToken?: OneTimeToken | undefined }): string {
   return oneTimeToken?.token ?? "";
 }
 

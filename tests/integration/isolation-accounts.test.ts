@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, describe, expect, test } from "vitest";
-import { Delivery } from "../../gen/signet/v1/auth_service_pb.ts";
+import { Delivery, type OneTimeToken } from "../../gen/signet/v1/auth_service_pb.ts";
 import { MfaPolicy } from "../../gen/signet/v1/site_pb.ts";
 import { challengeOf, codeAt, signUpWithFactor } from "../support/authenticator.ts";
 import {
@@ -220,6 +220,6 @@ describe("the name of another Site in a request", () => {
   });
 });
 
-function tokenOf(answer: { readonly oneTimeToken?: { readonly token: string } }): string {
+function tokenOf(answer: { readonly oneTimeToken?: OneTimeToken | undefined }): string {
   return answer.oneTimeToken?.token ?? "";
 }

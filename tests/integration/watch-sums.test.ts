@@ -67,13 +67,13 @@ describe("the sums of a checkpoint", () => {
       behind.block();
     }
     behind.unblock();
-    await until(() => behind.all("checkpoint").some(({ position }) => position === 1_200n));
+    await until(() => behind.all("checkpoint").some(({ sums }) => sums !== undefined));
     await filtered.has("checkpoint");
 
-    const told = behind.all("checkpoint").map(({ position, sums }) => [position, sums?.count]);
-    for (const [position, count] of told) {
-      expect(count).toBe(position === 1_200n ? 1_200n : undefined);
-    }
+    const told = behind.all("checkpoint").filter(({ sums }) => sums !== undefined);
+    expect(new Set(told.map(({ position, sums }) => `${position}/${sums?.count}`))).toEqual(
+      new Set(["1200/1200"]),
+    );
     expect(filtered.all("checkpoint").every(({ sums }) => sums === undefined)).toBe(true);
   });
 });

@@ -2,6 +2,7 @@ import {
   create,
   type DescMessage,
   fromJson,
+  type JsonObject,
   type MessageInitShape,
   toJson,
 } from "@bufbuild/protobuf";
@@ -26,7 +27,7 @@ export function createPlainJsonTransport(baseUrl: string): Transport {
           new ConnectError("refused", Code.Unknown),
         );
       }
-      const message = fromJson(method.output, { ...answer.json } as never);
+      const message = fromJson(method.output, answer.json as JsonObject);
       const [headers, trailer] = [new Headers(), new Headers()];
       return {
         ...{ stream: false, service: method.parent, method, header: headers, trailer, message },
