@@ -1,4 +1,4 @@
-import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
 import { UserState } from "../../gen/signet/v1/user_pb.ts";
 import type { UserFilter as UserFilterMessage } from "../../gen/signet/v1/user_service_pb.ts";
 import type { Caller } from "../model/caller.ts";
@@ -16,6 +16,7 @@ const STATE = new Map<UserState, State>([
   [UserState.DELETED, "deleted"],
 ]);
 const STATES_MAX = 4;
+const [TIME_MIN, TIME_MAX] = [new Date("0001-01-01T00:00:00Z"), new Date("9999-12-31T23:59:59Z")];
 const PREFIX = /^[\x21-\x7e]+$/;
 
 /**
@@ -39,10 +40,21 @@ export function parseUserFilter(
     states: parseStates(message.states),
     ...(parsedRole !== undefined && { role: parsedRole }),
     ...(emailVerified !== undefined && { emailVerified }),
-    ...(createTimeFrom && { createTimeFrom: timestampDate(createTimeFrom) }),
-    ...(updateTimeFrom && { updateTimeFrom: timestampDate(updateTimeFrom) }),
+    ...(createTimeFrom && {
+      createTimeFrom: parseTime(createTimeFrom, "filter.create_time_from"),
+    }),
+    ...(updateTimeFrom && {
+      updateTimeFrom: parseTime(updateTimeFrom, "filter.update_time_from"),
+    }),
     ...(prefix && { prefix }),
   };
+}
+
+/** A Timestamp is of the years 1 to 9999; the message would hold others too. */
+function parseTime(time: Timestamp, field: string): Date {
+  const date = timestampDate(time);
+  if (date >= TIME_MIN && date <= TIME_MAX) return date;
+  throw invalidField(field, "must be a time of the years 1 to 9999");
 }
 
 function parseStates(messages: readonly UserState[]): readonly State[] {

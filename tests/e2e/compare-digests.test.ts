@@ -51,7 +51,7 @@ describe("CompareDigests", () => {
     }
   });
 
-  test("lets a copy with 3 differences of 20,000 find them in 3 questions and few bytes", async () => {
+  test("lets a copy with 3 differences of 20,000 find them in 3 questions", async () => {
     const { sync } = running.site.backend;
     const [lost = "", stale = "", kept = "", ...rest] = ids.toSorted(() => Math.random() - 0.5);
     const extra = crypto.randomUUID();

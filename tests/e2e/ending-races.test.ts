@@ -3,6 +3,7 @@ import {
   type Clients,
   logIn,
   refusal,
+  refusalOf,
   type SignedIn,
   signUp,
   unique,
@@ -18,6 +19,7 @@ import { until } from "../support/waiting.ts";
 const INVALID = { code: "Unauthenticated", reason: "REFRESH_TOKEN_INVALID" };
 const SESSIONS = 4;
 const PRESENTERS = 4;
+const PATIENCE_MS = 60_000;
 
 type Session = Pick<SignedIn, "accessToken" | "refreshToken">;
 
@@ -113,7 +115,7 @@ async function startRefreshing(): Promise<BusyUser> {
     sessions,
     given,
     async underWay() {
-      await until(() => rounds.every((count) => count >= 3));
+      await until(() => rounds.every((count) => count >= 3), PATIENCE_MS);
     },
     async refused() {
       for (const refused of await Promise.all(refusals)) expect(refused).toMatchObject(INVALID);
@@ -135,9 +137,16 @@ async function refreshForever(
       each.status === "fulfilled" ? (each.value.tokens ?? []) : [],
     );
     take(tokens);
-    for (const each of outcomes) if (each.status === "rejected") throw each.reason;
-    refreshToken = tokens[0]?.refreshToken ?? "";
+    for (const each of outcomes) {
+      // A machine with too much to do answers UNAVAILABLE; the same token is presented again.
+      if (each.status === "rejected" && isRefused(each.reason)) throw each.reason;
+    }
+    refreshToken = tokens[0]?.refreshToken ?? refreshToken;
   }
+}
+
+function isRefused(error: unknown): boolean {
+  return refusalOf(error).reason === INVALID.reason;
 }
 
 /** How soon is tested elsewhere, on a machine that has the time; here it counts that all are. */
@@ -145,15 +154,15 @@ async function expectAllVoid(given: readonly Session[]): Promise<void> {
   expect(given.length).toBeGreaterThan(SESSIONS);
   for (const backend of opened.backends) {
     await until(async () => {
-      const answers = await Promise.all(
-        given.map(({ accessToken: token }) => backend.auth.validateToken({ token })),
+      const answers = await inParallel(given, 8, ({ accessToken: token }) =>
+        backend.auth.validateToken({ token }),
       );
       return answers.every(({ result }) => result.case === "invalid");
-    });
+    }, PATIENCE_MS);
     const tokens = new Set(given.map(({ refreshToken }) => refreshToken));
-    const refusals = [...tokens].map((refreshToken) =>
+    const refusals = await inParallel([...tokens], 8, (refreshToken) =>
       refusal(backend.auth.refreshToken({ refreshToken })),
     );
-    for (const refused of await Promise.all(refusals)) expect(refused).toMatchObject(INVALID);
+    for (const refused of refusals) expect(refused).toMatchObject(INVALID);
   }
 }

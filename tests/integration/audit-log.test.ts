@@ -140,7 +140,7 @@ describe("ListAuditEvents", () => {
       [backend, { kinds: ["user.created"] }],
       [backend, { oldestFirst: true }],
       [other.backend, {}],
-    ] as const) {
+    ] satisfies [Clients, object][]) {
       const asking = clients.users.listAuditEvents({ ...question, pageToken: nextPageToken });
       expect(await refusal(asking)).toMatchObject(invalid);
     }

@@ -46,7 +46,7 @@ describe("the digest tables of a process", () => {
     expect(kept).toEqual(recounted);
   });
 
-  test("are made once for all who ask at the same time, and kept for the next question", async () => {
+  test("are made once for all who ask together, and kept for the next question", async () => {
     await createChangeGenerator(database.db, siteId).fill(10);
 
     const together = await Promise.all([1, 2, 3, 4].map(() => tables.read(siteId, 5)));

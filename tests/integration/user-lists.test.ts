@@ -156,6 +156,8 @@ describe("a list of Users", () => {
     ["page_size", { pageSize: -1 }],
     ["filter.states", { filter: { states: [UserState.UNSPECIFIED] } }],
     ["filter.role", { filter: { role: "not a role" } }],
+    ["filter.create_time_from", { filter: { createTimeFrom: { seconds: 10n ** 15n, nanos: 0 } } }],
+    ["filter.update_time_from", { filter: { updateTimeFrom: { seconds: -(10n ** 12n) } } }],
     ["filter.email_prefix", { filter: { prefix: emailPrefix("") } }],
     ["filter.username_prefix", { filter: { prefix: usernamePrefix("ü") } }],
   ])("refuses a bad %s", async (field, request) => {

@@ -38,7 +38,7 @@ describe("a stream that catches up from the log", () => {
     expect([batch.previousPosition, batch.position]).toEqual([0n, 8n]);
   });
 
-  test("with a filter by kind is sent what stands for a wanted kind, and nothing else", async () => {
+  test("with a filter by kind is sent what stands for a wanted kind alone", async () => {
     await using harness = await openWatchHarness({ ringBytesMax: 1 });
     const { generator, siteId } = harness;
     const old = await generator.create();

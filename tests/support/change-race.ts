@@ -6,7 +6,8 @@ import type { Database } from "../../src/store/database.ts";
 import type { Clients } from "./builders.ts";
 import { type ChangeGenerator, createChangeGenerator } from "./change-generator.ts";
 import { runAsAdmin, type TestDatabase } from "./database.ts";
-import { createFollower, type Follower, type Held } from "./follower.ts";
+import { createFollower, type Follower } from "./follower.ts";
+import type { Held } from "./site-sums.ts";
 
 /** A run of writers, sequencers and followers that all race each other. */
 export interface RaceOptions {

@@ -7,7 +7,7 @@ import { createChangeGenerator } from "./change-generator.ts";
 import { recountHead } from "./change-race.ts";
 import { runAsAdmin } from "./database.ts";
 import { createFaultWriters, type FaultWriters } from "./fault-writers.ts";
-import { createFollower, type Follower, type Held } from "./follower.ts";
+import { createFollower, type Follower } from "./follower.ts";
 import { type KillableSignet, openKillableSignet } from "./killable-signet.ts";
 import { auditLog } from "./log-audit.ts";
 import {
@@ -17,7 +17,7 @@ import {
   openPostgresPlace,
   type RestlessMirror,
 } from "./restless-mirror.ts";
-import { sumsOfRows } from "./site-sums.ts";
+import { type Held, sumsOfRows } from "./site-sums.ts";
 import { until } from "./waiting.ts";
 
 /** How much is written, who follows, and what is killed meanwhile. */

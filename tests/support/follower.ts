@@ -6,14 +6,8 @@ import type {
 } from "../../gen/signet/v1/sync_service_pb.ts";
 import { type User, UserState } from "../../gen/signet/v1/user_pb.ts";
 import type { Clients } from "./builders.ts";
-import { createSiteSums } from "./site-sums.ts";
+import { createSiteSums, type Held } from "./site-sums.ts";
 import { isPassing } from "./unforeseen.ts";
-
-/** What a follower holds of a User. */
-export interface Held {
-  readonly version: number;
-  readonly deleted: boolean;
-}
 
 /** A subscriber that keeps a mirror in memory, and notes all that must never happen. */
 export interface Follower {

@@ -16,6 +16,7 @@ export interface InnerService extends AsyncDisposable {
   readonly port: number;
   readonly database: TestDatabase;
   readonly operator: Clients;
+  readonly operatorKey: string;
   readonly site: TestSite;
   /** Brings it to rest as a signal would. */
   drain(): Promise<void>;
@@ -47,6 +48,7 @@ export async function openInnerService(
     port,
     database,
     operator: grpcClients(url, operatorKey.reveal()),
+    operatorKey: operatorKey.reveal(),
     site,
     drain: () => server.drain(1_000),
     async [Symbol.asyncDispose]() {

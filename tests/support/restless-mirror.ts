@@ -11,8 +11,7 @@ import {
   UserState,
 } from "../../src/client/index.ts";
 import { withConnection } from "../../src/client/postgres-connection.ts";
-import type { Held } from "./follower.ts";
-import type { OwnSums } from "./site-sums.ts";
+import type { Held, OwnSums } from "./site-sums.ts";
 
 /** What a mirror holds of a User. */
 export interface MirrorRow extends Held {

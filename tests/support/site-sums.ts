@@ -1,6 +1,11 @@
 import { hash } from "node:crypto";
 import { idToBytes, type UserId } from "../../src/model/id.ts";
-import type { Held } from "./follower.ts";
+
+/** What a follower holds of a User. */
+export interface Held {
+  readonly version: number;
+  readonly deleted: boolean;
+}
 
 /** Count and xor of digests, over Users that are no tombstones. */
 export interface OwnSums {

@@ -483,14 +483,14 @@ export type CompareDigestsRequest = Message<"signet.v1.CompareDigestsRequest"> &
   positionMin: bigint;
 
   /**
-   * The ranges whose leaves are wanted, 0 to 255. At most 256.
+   * The ranges whose leaves are wanted, 0 to 255, none twice. At most 256.
    *
    * @generated from field: repeated int32 ranges = 3;
    */
   ranges: number[];
 
   /**
-   * The leaves whose rows are wanted, 0 to 65,535. At most 1,024.
+   * The leaves whose rows are wanted, 0 to 65,535, none twice. At most 1,024.
    *
    * @generated from field: repeated int32 leaves = 4;
    */
@@ -561,7 +561,7 @@ export type CompareDigestsResponse = Message<"signet.v1.CompareDigestsResponse">
 
   /**
    * The rows of the leaves that were asked for, in that order, and by id within a leaf. Deleted
-   * Users are left out.
+   * Users are left out, and so are leaves without Users. A leaf may go on in the next page.
    *
    * @generated from field: repeated signet.v1.LeafDigests leaf_rows = 6;
    */

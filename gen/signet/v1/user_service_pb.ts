@@ -2205,10 +2205,17 @@ export const UserService: GenService<{
    *
    * Callers: a site key with `users.read`; an admin; an operator.
    *
-   * In the order of their ids, which is that of creation for ids made by Signet; with a
-   * prefix, in the order of the field it is about. A User that exists through the whole
-   * listing and is not altered comes exactly once. What changes meanwhile is told by
-   * following `sync_cursor`. A page of large Users is shorter than asked.
+   * In the order of their ids, which is that of creation for ids made by Signet; with
+   * `create_time_from`, in that of creation; with a prefix, in the order of the field it is
+   * about. A User that exists through the whole listing and is not altered comes exactly once.
+   * What changes meanwhile is told by following `sync_cursor`.
+   *
+   * A page may hold fewer Users than asked, where they are large, and even none, where the
+   * filter lets few through: the list goes on until `next_page_token` is empty.
+   *
+   * Errors:
+   *   - PERMISSION_DENIED / ERROR_REASON_ACCESS_DENIED: also where the caller's projection
+   *     hides a field that the filter is about.
    *
    * @generated from rpc signet.v1.UserService.ListUsers
    */
@@ -2221,6 +2228,9 @@ export const UserService: GenService<{
    * Counts the Users that a filter lets through, exactly.
    *
    * Callers: a site key with `users.read` or `sync`; an admin; an operator.
+   *
+   * Errors:
+   *   - PERMISSION_DENIED / ERROR_REASON_ACCESS_DENIED: as for ListUsers.
    *
    * @generated from rpc signet.v1.UserService.CountUsers
    */
