@@ -27,8 +27,8 @@ const CONNECTIONS = 8;
 const TICK_MS = 5;
 /** For lack of room in the line, or of a connection to the database. */
 const REFUSED: readonly number[] = [Code.ResourceExhausted, Code.Unavailable];
-/** Under way at any time; beyond that arrivals are left out, so that memory is bounded. */
-const CALLS_MAX = 1_000;
+/** Under way at any time, thrice what there is at the goal; further arrivals are left out. */
+const CALLS_MAX = 500;
 /** The flood goes on until one was refused, or for so long. */
 const SHED_MS_MAX = 5_000;
 

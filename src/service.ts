@@ -68,6 +68,8 @@ export interface Service {
   /** Begins to follow the log, once the database is ready; calls are answered from then on. */
   startReader(): Promise<void>;
   stopReader(): Promise<void>;
+  /** How many streams, and calls that wait as such, are open. */
+  streams(): number;
 }
 
 const SERVICES = [AuthService, SiteService, UserService, SyncService];
@@ -79,8 +81,8 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const subkeys = createSubkeys(options.masterKeys);
   const envelope = createEnvelope(subkeys);
   // Others are woken once there is something to read: earlier they would be in each other's way.
-  const onNumbered = () => db.notifySoon(CHANGE_CHANNEL, processName);
-  const reader = createChangeReader({ db, log, onNumbered });
+  const onNews = () => db.notifySoon(CHANGE_CHANNEL, processName);
+  const reader = createChangeReader({ db, log, onNews });
   const auditChain = createAuditChain(db, log);
   const live = createLiveState(reader.isFresh);
   const sites = createKnownSites({ db, envelope, isFresh: reader.isFresh });
@@ -98,7 +100,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     publicUrl: config.publicUrl,
     sites,
     live,
-    wakeReader: reader.wake,
+    wakeReader: reader.wakeAfterCommit,
   };
   let started = false;
   reader.onStep(({ rows, epochChanged }) => {
@@ -163,6 +165,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
       clearInterval(watching);
       await Promise.all([reader.stop(), auditChain.stop()]);
     },
+    streams: users.ends.count,
   };
 }
 

@@ -80,7 +80,7 @@ async function sample(bench: Bench, flood: () => Promise<FloodResult>): Promise<
   };
 }
 
-/** Calls again and again, one at a time and at least once; returns how long those took that went well. */
+/** Calls again and again, one at a time; returns how long those took that went well. */
 async function repeat(ms: number, pauseMs: number, call: () => Promise<unknown>) {
   const callMs: number[] = [];
   let failed = 0;

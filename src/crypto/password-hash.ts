@@ -15,7 +15,7 @@ export interface PasswordHash {
 }
 
 /** Stands for the pepper of a hash that another system has made. */
-export const UNPEPPERED = 0;
+const UNPEPPERED = 0;
 
 /** Hashes passwords and checks them, each behind the hash queue. */
 export interface PasswordHasher {

@@ -16,6 +16,8 @@ export interface ChangeReader {
   onStep(listener: (step: ReaderStep) => void): void;
   /** Makes the next step happen now. Calls while a step is under way become one. */
   wake(): void;
+  /** Does the same after a commit of this process, which other processes are to learn of. */
+  wakeAfterCommit(): void;
   /** The epoch in force, as of the last step. */
   epoch(): number;
   /**
@@ -45,12 +47,12 @@ const OUTAGE_POLL_MS = 500;
 export function createChangeReader({
   db,
   log,
-  onNumbered = () => undefined,
+  onNews = () => undefined,
 }: {
   readonly db: Pick<Database, "reader">;
   readonly log: Logger;
-  /** Called when a step has numbered Changes, so that other readers find them; must not throw. */
-  readonly onNumbered?: () => void;
+  /** Called when the log has Changes that other readers may not know of; must not throw. */
+  readonly onNews?: () => void;
 }): ChangeReader {
   const across = db.reader;
   const listeners: ((step: ReaderStep) => void)[] = [];
@@ -58,6 +60,7 @@ export function createChangeReader({
   const state = { epoch: 0, pos: 0, away: false };
   const times = { fresh: Number.NEGATIVE_INFINITY, change: 0, trim: 0 };
   let woken = false;
+  let committed = false;
   let interrupt: (() => void) | undefined;
   let running: Promise<void> = Promise.resolve();
 
@@ -67,7 +70,11 @@ export function createChangeReader({
     if (beginMs - times.trim > TRIM_MS) await trim(beginMs);
     const found = await followPrepared(across, state.pos, ROWS_PER_STEP);
     deliver(found);
-    if (found.sequenced > 0) onNumbered();
+    // A commit of this process may have been numbered by somebody who tells nobody.
+    if (found.sequenced > 0 || (committed && found.rows.length > 0)) {
+      committed = false;
+      onNews();
+    }
     const last = found.rows.at(-1);
     const full = found.rows.length === ROWS_PER_STEP;
     state.pos = full && last ? last.pos : found.head;
@@ -131,6 +138,10 @@ export function createChangeReader({
   return {
     onStep: (listener) => void listeners.push(listener),
     wake,
+    wakeAfterCommit() {
+      committed = true;
+      wake();
+    },
     epoch: () => state.epoch,
     isFresh: () => performance.now() - times.fresh < FRESH_MS,
     isAway: () => state.away,

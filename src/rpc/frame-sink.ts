@@ -16,7 +16,10 @@ export interface SharedFrame {
 
 /** Where a stream's frames go: the bytes of an HTTP/2 stream, or Connect's messages. */
 export interface FrameSink {
-  /** Takes a frame. False: it was taken, but wait for {@link drained} before the next. */
+  /**
+   * Takes a frame. False: it was taken, but wait for {@link drained} before the next. The last
+   * frame, a Goodbye, may come all the same. Must not throw, whoever has left.
+   */
   write(frame: SharedFrame): boolean;
   /** Resolves once more may be written; may never resolve for a client that does not read. */
   drained(): Promise<void>;

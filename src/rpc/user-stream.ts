@@ -91,7 +91,7 @@ export function watchOver(
 }
 
 /** Ends the stream, unless it has ended already. */
-export function end(stream: UserStream, ending: StreamEnding): void {
+function end(stream: UserStream, ending: StreamEnding): void {
   stream.ending ??= ending;
   stream.wake();
 }
@@ -132,7 +132,7 @@ export async function unlessEnded<T>(stream: UserStream, work: Promise<T>): Prom
 }
 
 /** Resolves at the next {@link UserStream.wake}. Only one may wait at a time. */
-export function untilWoken(stream: UserStream): Promise<void> {
+function untilWoken(stream: UserStream): Promise<void> {
   return new Promise((resolve) => {
     stream.wake = resolve;
   });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { GoodbyeReason } from "../../gen/signet/v1/change_pb.ts";
 import { clientsOf, grpcClients, openSite, refusal } from "../support/builders.ts";
 import { openTestDatabase, runAsAdmin, type TestDatabase } from "../support/database.ts";
 import { createServiceKeys, freePort, runService, startService } from "../support/service.ts";
@@ -133,7 +134,10 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
       await watch.next("hello");
       await watch.next("snapshotEnd");
     }
-    const ends = [overHttp1, overGrpc].map((watch) => refusal(watch.next("changeBatch")));
+    const ends = [overHttp1, overGrpc].map(async (watch) => {
+      const { reason } = await watch.next("goodbye");
+      return { reason, end: await refusal(watch.next("hello")) };
+    });
     const beginMs = performance.now();
 
     const exitCode = await service.stop(signal);
@@ -141,7 +145,8 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
     expect(exitCode).toBe(0);
     expect(performance.now() - beginMs).toBeLessThan(10_000);
     expect(service.stderr()).not.toMatch(/"level":[56]0/);
-    for (const end of await Promise.all(ends)) {
+    for (const { reason, end } of await Promise.all(ends)) {
+      expect(reason).toBe(GoodbyeReason.DRAINING);
       expect(end).toMatchObject({ code: "Unavailable", reason: "SHUTTING_DOWN" });
       expect(end.retryDelayMs).toBeGreaterThan(0);
     }

@@ -11,6 +11,7 @@ import {
 import {
   atOnce,
   clientsOfBoth,
+  inParallel,
   openSiteOnTwoProcesses,
   type SiteOnTwoProcesses,
 } from "../support/site-on-two-processes.ts";

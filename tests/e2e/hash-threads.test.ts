@@ -39,7 +39,8 @@ describe.runIf(process.platform === "linux")("threads of the service", () => {
        const lowered = lowerPoolPriority();
        const threads = readdirSync("/proc/self/task").map(Number);
        const below = threads.filter((thread) => getPriority(thread) > before).length;
-       console.log(JSON.stringify({ changed: getPriority() - before, missed: below - lowered, lowered }));`,
+       const changed = getPriority() - before;
+       console.log(JSON.stringify({ changed, missed: below - lowered, lowered }));`,
     ]);
 
     expect(JSON.parse(stdout)).toEqual({ changed: 0, missed: 0, lowered: expect.any(Number) });

@@ -70,7 +70,7 @@ describe.each(WIRES)("a stream of Users over %s", (_, transportTo) => {
   test("ends with SITE_DELETED and NOT_FOUND when its Site does", async () => {
     const { siteId, backend } = await openNewSite(transport);
     await using watch = openWatch(backend, { start: WatchStart.HEAD });
-    await watch.next("checkpoint");
+    await watch.next("hello");
     await closeSite(siteId);
 
     const goodbye = await watch.next("goodbye");
@@ -91,19 +91,19 @@ describe("a drain", () => {
       const request = { start: WatchStart.HEAD, clientId: `client ${n}` };
       return openWatch(clientsOf(transport, key), request, 60_000);
     });
-    for (const stream of streams) await stream.next("checkpoint");
+    for (const stream of streams) await stream.next("hello");
 
     const drained = own.drain();
-    const goodbyes = await Promise.all(streams.map((stream) => stream.next("goodbye")));
-    const errors = await Promise.all(streams.map((stream) => endOf(stream)));
+    const ends = await Promise.all(streams.map((stream) => endOf(stream)));
     await drained;
+    const goodbyes = ends.map(({ goodbye }) => goodbye);
 
     expect(new Set(goodbyes.map(({ reason }) => reason))).toEqual(
       new Set([GoodbyeReason.DRAINING]),
     );
     expect(goodbyes.every(({ cursor }) => cursor !== "")).toBe(true);
     expect(new Set(goodbyes.map(({ retryDelayMs }) => retryDelayMs)).size).toBeGreaterThan(20);
-    for (const error of errors) {
+    for (const { error } of ends) {
       expect(error.code).toBe(Code.Unavailable);
       expect(refusalOf(error).reason).toBe("SHUTTING_DOWN");
     }
@@ -126,11 +126,14 @@ async function refusedWatch(clients: Clients, request: Parameters<typeof openWat
   return await refusal(watch.next("hello"));
 }
 
-async function endOf(stream: ReturnType<typeof openWatch>): Promise<ConnectError> {
-  return await stream.next("hello").then(
+/** Reads the last two words of a stream. */
+async function endOf(stream: ReturnType<typeof openWatch>) {
+  const goodbye = await stream.next("goodbye");
+  const error = await stream.next("hello").then(
     () => new ConnectError("it goes on"),
-    (error: unknown) => ConnectError.from(error),
+    (reason: unknown) => ConnectError.from(reason),
   );
+  return { goodbye, error };
 }
 
 async function dropBefore(siteId: SiteId, position: number): Promise<void> {
@@ -142,8 +145,10 @@ async function dropBefore(siteId: SiteId, position: number): Promise<void> {
 
 /** Takes history back unnoticed, as a restore of a backup would without a new epoch. */
 async function takeBack(siteId: SiteId, position: number): Promise<void> {
-  const statement = `update signet.site_heads set position = ${position} where site_id = '${siteId}'`;
-  await runAsAdmin(database.adminUrl, statement);
+  await runAsAdmin(
+    database.adminUrl,
+    `update signet.site_heads set position = ${position} where site_id = '${siteId}'`,
+  );
 }
 
 async function closeSite(siteId: SiteId): Promise<void> {

@@ -5,6 +5,7 @@ import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ChangeReader, createChangeReader } from "../../src/domain/change-reader.ts";
 import type { SiteId } from "../../src/model/id.ts";
+import { sequenceChanges } from "../../src/store/changes.ts";
 import { createDatabase } from "../../src/store/database.ts";
 import { startEmbeddedPostgres } from "../../src/store/embedded-postgres.ts";
 import { migrate } from "../../src/store/migrate.ts";
@@ -69,6 +70,22 @@ describe("the change reader", () => {
     await until(() => arrivals.order.length === before + ids.length);
 
     expect(arrivals.order.slice(before)).toEqual(ids);
+  });
+
+  test("has news for others after a commit of its own, whoever has numbered it", async () => {
+    const news: number[] = [];
+    const onNews = () => void news.push(performance.now());
+    const own = createChangeReader({ db: database.db, log: silentLog, onNews });
+    const seen = noteArrivals(own);
+    await own.start();
+    own.wakeAfterCommit();
+
+    const id = await generator.create();
+    while (!(await sequenceChanges(database.db.reader)));
+    await until(() => seen.times.has(id));
+    await until(() => news.length > 0);
+
+    await own.stop();
   });
 
   test("goes on at once when another process that numbered changes lets go", async () => {

@@ -42,9 +42,8 @@ describe("the sums of a checkpoint", () => {
     const checkpoint = await resumed.next("checkpoint");
     await resumed.leave();
 
-    const version = Number(checkpoint.sums?.xor ?? 0n) === 0 ? 0 : 1;
     expect(checkpoint.sums?.count).toBe(BigInt(ids.length));
-    expect(version).toBe(1);
+    expect(checkpoint.sums?.xor).not.toBe(0n);
   });
 
   test("are absent under a filter, and while the stream catches up", async () => {

@@ -18,6 +18,8 @@ export interface InnerService extends AsyncDisposable {
   readonly operator: Clients;
   readonly operatorKey: string;
   readonly site: TestSite;
+  /** How many streams are open. */
+  streams(): number;
   /** Brings it to rest as a signal would. */
   drain(): Promise<void>;
 }
@@ -29,7 +31,7 @@ export async function openInnerService(
 ): Promise<InnerService> {
   const database = await openTestDatabase();
   const operatorKey = mintOperatorKey().text;
-  const { server, startReader, stopReader } = await createService({
+  const { server, startReader, stopReader, streams } = await createService({
     config: { ...parseConfig({ HOST: "127.0.0.1" }), port: 0 },
     db: database.db,
     operatorKey,
@@ -50,6 +52,7 @@ export async function openInnerService(
     operator: grpcClients(url, operatorKey.reveal()),
     operatorKey: operatorKey.reveal(),
     site,
+    streams,
     drain: () => server.drain(1_000),
     async [Symbol.asyncDispose]() {
       await server.drain(0);

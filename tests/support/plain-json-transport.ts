@@ -22,7 +22,7 @@ export function createPlainJsonTransport(baseUrl: string): Transport {
       const answer = await callJson(baseUrl, path, written(method.input, input), credential);
       if (answer.status !== 200) {
         throw errorFromJson(
-          { ...answer.json },
+          answer.json as JsonObject,
           undefined,
           new ConnectError("refused", Code.Unknown),
         );

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { playRounds } from "../../../bench/rounds.ts";
+import { fewRounds, playRounds } from "../../../bench/rounds.ts";
 
 test("each round begins with another contender, and the first is not counted", async () => {
   const order: string[] = [];
@@ -9,4 +9,8 @@ test("each round begins with another contender, and the first is not counted", a
 
   expect(order).toEqual(["a", "b", "b", "a", "a", "b"]);
   expect(samples).toEqual({ a: [4, 5], b: [3, 6] });
+});
+
+test("few rounds are about half as many, and odd where the others are", () => {
+  expect([1, 3, 7, 9].map(fewRounds)).toEqual([1, 1, 3, 5]);
 });
