@@ -43,7 +43,7 @@ describe("a stream says goodbye", () => {
     expect(harness.streams()).toBe(0);
   });
 
-  test("with SITE_DELETED once its Site is closed, an operator's and a late one's too", async () => {
+  test("with SITE_DELETED once its Site is closed, an operator's and a late one too", async () => {
     await using harness = await openWatchHarness();
     const sinks = [createTestSink(), createTestSink()] as const;
     const ends = [
