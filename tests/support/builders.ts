@@ -57,6 +57,8 @@ const ALL_SCOPES: readonly Scope[] = [
   Scope.SITE_ADMIN,
 ];
 
+/** With these answers nothing has happened, or it may be asked for again. */
+const TRY_AGAIN = ["OVERLOADED", "UNAVAILABLE"];
 const ATTEMPTS_MAX = 20;
 
 /** Makes clients that send one credential; none: an anonymous caller. */
@@ -164,14 +166,14 @@ export function unique(prefix: string): string {
   return `${prefix}-${randomBytes(6).toString("hex")}`;
 }
 
-/** Repeats a call as long as the service has too many passwords to hash, as a client would. */
+/** Repeats a call as long as the service has too much to do, as a client would. */
 export async function patiently<T>(call: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await call();
     } catch (error) {
       const { reason, retryDelayMs } = refusalOf(error);
-      if (reason !== "OVERLOADED" || attempt === ATTEMPTS_MAX) throw error;
+      if (!TRY_AGAIN.includes(reason) || attempt === ATTEMPTS_MAX) throw error;
       await sleep(retryDelayMs * (1 + Math.random()));
     }
   }

@@ -97,8 +97,8 @@ export async function countLineages(
   return row ?? { sessions: 0, ends: 0 };
 }
 
-/** Presents a token, and returns its successor. */
+/** Presents a token, again where the service is too busy, and returns its successor. */
 export async function refresh({ auth }: Clients, refreshToken: string): Promise<string> {
-  const { tokens } = await auth.refreshToken({ refreshToken });
+  const { tokens } = await patiently(() => auth.refreshToken({ refreshToken }));
   return tokens?.refreshToken ?? "";
 }
