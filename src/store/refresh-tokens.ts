@@ -65,12 +65,22 @@ export async function rotateRefreshToken(
   return rows[0]?.session_id;
 }
 
-/** Finds a refresh token that was used before. */
+/**
+ * Finds a refresh token that was used before. The Session's row is locked first, and looked at
+ * afterwards: what voids the tokens of a Session that goes on takes the same lock, and a token
+ * that was found before would be answered with one of the new generation.
+ */
 export async function findUsedRefreshToken(
   db: Queryable,
   siteId: SiteId,
   tokenHash: Buffer,
 ): Promise<UsedRefreshToken | undefined> {
+  await db.query(sql`
+    select from signet.sessions
+     where site_id = ${siteId}
+       and id = (select session_id from signet.refresh_tokens
+                  where site_id = ${siteId} and token_hash = ${tokenHash})
+       for no key update`);
   const { rows } = await db.query<{
     session_id: SessionId;
     use_time: Date;
