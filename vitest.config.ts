@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /** Starts one PostgreSQL for a whole run; test files clone its migrated template. */
@@ -18,6 +19,8 @@ function project(name: string, timeoutMs: number, globalSetup: readonly string[]
 
 export default defineConfig({
   test: {
+    // Most tests wait for something else most of the time, so that one worker leaves a core idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       project("unit", 30_000),
       project("architecture", 30_000),

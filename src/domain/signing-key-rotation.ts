@@ -120,8 +120,12 @@ async function lockKeys(tx: Queryable, siteId: SiteId): Promise<SiteKeys> {
   return { current, next, previous: keys.filter(({ state }) => state === "previous") };
 }
 
+/** The current key first, then the next one, then those before, the newest first. */
 async function keysNow(tx: Queryable, siteId: SiteId): Promise<Rotated> {
-  const keys = await listSigningKeys(tx, siteId);
+  const stored = await listSigningKeys(tx, siteId);
+  const keys = (["current", "next", "previous"] as const).flatMap((wanted) =>
+    stored.filter(({ state }) => state === wanted),
+  );
   const scheduledTime = keys.find(({ state }) => state === "next")?.switchTime;
   return { keys, scheduledTime };
 }

@@ -27,7 +27,7 @@ describe("a rotation of the signing key", () => {
     const again = await backend.sites.rotateSigningKey({});
 
     const states = signingKeys.map(({ state }) => state);
-    expect(states).toEqual([SigningKeyState.NEXT, SigningKeyState.CURRENT]);
+    expect(states).toEqual([SigningKeyState.CURRENT, SigningKeyState.NEXT]);
     expect(scheduledTime).toBeDefined();
     expect(again.scheduledTime).toEqual(scheduledTime);
   });
