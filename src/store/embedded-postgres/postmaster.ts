@@ -140,4 +140,9 @@ function serverArguments({ placement, port, durable }: PostmasterOptions): strin
 
 const DURABLE = { synchronous_commit: "on", fsync: "on", full_page_writes: "on" };
 /** What is committed survives the death of any process, though not that of the machine. */
-const THROWAWAY = { synchronous_commit: "on", fsync: "off", full_page_writes: "off" };
+const THROWAWAY = {
+  synchronous_commit: "on",
+  fsync: "off",
+  full_page_writes: "off",
+  max_connections: 500, // Many services of many tests share one server.
+};
