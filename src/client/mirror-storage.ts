@@ -18,10 +18,10 @@ export interface MirrorStorage<Transaction> {
   prepare(): Promise<void>;
   /** Becomes the one instance that follows the stream; undefined while another one is. */
   lead(): Promise<MirrorWriter<Transaction> | undefined>;
-  /** Reads where the Mirror stands, as any instance may. */
+  /** Reads where the Mirror stands; every instance may. */
   readState(): Promise<MirrorState>;
   /**
-   * Writes Users that were read beside the stream, as any instance may. A row is replaced by a
+   * Writes Users that were read beside the stream; every instance may. A row is replaced by a
    * higher epoch and, within an epoch, by a higher version alone.
    */
   merge(
@@ -42,7 +42,7 @@ export interface MirrorStorage<Transaction> {
    * which they were written, tombstones included. `after` is empty for the first.
    */
   listAltered(after: string): Promise<AlteredRows>;
-  /** Puts right what a comparison has found, as any instance may. Otherwise like `merge`. */
+  /** Puts right what a comparison has found; every instance may. Otherwise like `merge`. */
   repair(
     repair: MirrorRepair,
     origin: RowOrigin,

@@ -12,7 +12,7 @@ export interface Waiting {
 /** A line in which Sites take turns; entries of one Site keep their order. */
 export interface FairLine {
   length(): number;
-  /** Counts the entries of each Site that has any. */
+  /** Counts the entries of each Site with at least one. */
   lengths(): ReadonlyMap<SiteId, number>;
   add(entry: Waiting): void;
   /** Takes the entry out; false if it is no longer in the line. */

@@ -13,7 +13,7 @@ import { findUser, firstVersion, lockUser } from "../store/users.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
 import {
-  findPresentedToken,
+  hashForToken,
   lockPresentedToken,
   type MintedOneTimeToken,
   mintOneTimeToken,
@@ -166,10 +166,7 @@ export async function acceptInvitation(
   { token, password, fields, client, signal }: Acceptance,
 ): Promise<{ readonly user: User; readonly redirectUrl: string }> {
   const { site } = await deps.sites.get(siteId);
-  await deps.db.inSite(siteId, (tx) =>
-    findPresentedToken(tx, siteId, token, "accept_invitation", deps.clock.now()),
-  ); // Before the costly hash.
-  const hash = await deps.hasher.hash({ siteId, signal }, password);
+  const hash = await hashForToken(deps, { siteId, signal }, token, "accept_invitation", password);
   return await write(deps, siteId, async (tx) => {
     const now = deps.clock.now();
     const presented = await lockPresentedToken(tx, siteId, token, "accept_invitation", now);

@@ -1,3 +1,5 @@
+import type { HashCaller } from "../crypto/hash-queue.ts";
+import type { PasswordHash } from "../crypto/password-hash.ts";
 import { mintSiteSecret, readSiteSecret } from "../crypto/site-secret.ts";
 import type { EmailAddress } from "../model/email-address.ts";
 import { Failure } from "../model/failure.ts";
@@ -15,6 +17,7 @@ import {
 } from "../store/one-time-tokens.ts";
 import type { Queryable } from "../store/sql.ts";
 import { type LockedUser, lockUser } from "../store/users.ts";
+import type { Deps } from "./deps.ts";
 
 /** A one-time token on its way to the one person it is for. */
 export interface MintedOneTimeToken {
@@ -64,6 +67,26 @@ export function lifetimeSecondsOf({ lifetimes }: Site, purpose: OneTimePurpose):
     case "change_email":
       return lifetimes.emailChangeSeconds;
   }
+}
+
+/**
+ * Hashes the password that a token is to set, once the token was seen to be good: a hash is too
+ * costly to be made for whoever asks.
+ *
+ * @throws {Failure} `one_time_token_invalid`, `overloaded`.
+ */
+export async function hashForToken(
+  deps: Deps,
+  caller: HashCaller,
+  text: string,
+  purpose: OneTimePurpose,
+  password: Secret,
+): Promise<PasswordHash> {
+  const { siteId } = caller;
+  await deps.db.inSite(siteId, (tx) =>
+    findPresentedToken(tx, siteId, text, purpose, deps.clock.now()),
+  );
+  return await deps.hasher.hash(caller, password);
 }
 
 /** A presented token, and its User, who stays locked until the transaction ends. */

@@ -9,7 +9,7 @@ import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
 import { forgiveGuesses } from "./guesses.ts";
 import {
-  findPresentedToken,
+  hashForToken,
   lockPresentedToken,
   type MintedOneTimeToken,
   mintOneTimeToken,
@@ -76,10 +76,7 @@ export async function resetPassword(
   { token, newPassword, client, signal }: PasswordReset,
 ): Promise<{ readonly user: User; readonly redirectUrl: string }> {
   const { site } = await deps.sites.get(siteId);
-  await deps.db.inSite(siteId, (tx) =>
-    findPresentedToken(tx, siteId, token, "reset_password", deps.clock.now()),
-  ); // Before the costly hash.
-  const hash = await deps.hasher.hash({ siteId, signal }, newPassword);
+  const hash = await hashForToken(deps, { siteId, signal }, token, "reset_password", newPassword);
   return await write(deps, siteId, async (tx) => {
     const now = deps.clock.now();
     const presented = await lockPresentedToken(tx, siteId, token, "reset_password", now);

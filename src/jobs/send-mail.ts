@@ -58,7 +58,7 @@ const NOTICES: Readonly<Record<Notice, (data: NoticeMailData) => MailContent>> =
  * that one that is sent again after a crash is recognised.
  *
  * Throws to have the job tried again; a mail that can never be sent ends the job instead.
- * Returns whether there was anything to send.
+ * Returns false where nothing was left to send.
  */
 export async function sendMail(
   shared: MailDeps,

@@ -24,7 +24,7 @@ export const NO_BROWSERS: BrowserRules = { admits: () => false, knowsOrigin: asy
 
 const ALLOWED_HEADERS = [...cors.allowedHeaders, "authorization", "x-request-id"].join(", ");
 const EXPOSED_HEADERS = [...cors.exposedHeaders, "x-request-id"].join(", ");
-const PREFLIGHT_SECONDS = 7_200; // As long as any browser keeps it.
+const PREFLIGHT_SECONDS = 7_200; // No browser keeps it longer.
 
 /** Tells whether a request only asks whether another one may be made (Fetch standard §3.2.2). */
 export function isPreflight({ method, headers }: NodeRequest): boolean {
