@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { Pool } from "pg";
+import { Pool } from "pg";
 import { createPostgresMirror } from "../../src/client/index.ts";
 import type { Clients } from "./builders.ts";
 import { uniqueEmail } from "./builders.ts";
@@ -9,10 +9,11 @@ import type { ConsumerArguments } from "./consumer-program.ts";
 import { judgeMirror } from "./fault-run.ts";
 import { auditLog } from "./log-audit.ts";
 import { openPostgresPlace } from "./restless-mirror.ts";
+import { openSiteOnService } from "./site-on-service.ts";
 import { until } from "./waiting.ts";
 
 /** A Site with a writer, and a database for the app's mirror. */
-export interface ConsumerTrial {
+interface ConsumerTrial {
   readonly url: string;
   readonly key: string;
   readonly siteId: string;
@@ -32,7 +33,7 @@ const COMMITS_MAX = 8;
  * Lets an app die around a COMMIT of its mirror, so many times at each moment, while Users come,
  * change and go; then lets it live, and lists what its mirror or its own rows have wrong.
  */
-export async function runDyingConsumer(trial: ConsumerTrial, rounds: number): Promise<string[]> {
+async function runDyingConsumer(trial: ConsumerTrial, rounds: number): Promise<string[]> {
   const stopping = new AbortController();
   const writing = writeUntil(trial.users, stopping.signal);
   try {
@@ -90,4 +91,18 @@ async function judge({ pool, databaseUrl, siteId }: ConsumerTrial): Promise<stri
   }, LIFE_MS_MAX);
   const sums = async () => (await storage.readState()).sums;
   return [...log.faults, ...(await judgeMirror({ faults: [], place, sums }, log.rows))];
+}
+
+/** Runs the trial on a service and a pool of its own; returns what went wrong. */
+export async function tryDyingConsumer(rounds: number): Promise<string[]> {
+  await using opened = await openSiteOnService();
+  const { site, database, service } = opened;
+  const pool = new Pool({ connectionString: database.adminUrl });
+  try {
+    const users = site.backend.users;
+    const trial = { ...site, url: service.url, users, databaseUrl: database.adminUrl, pool };
+    return await runDyingConsumer(trial, rounds);
+  } finally {
+    await pool.end();
+  }
 }
