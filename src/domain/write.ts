@@ -16,7 +16,7 @@ export async function write<T>(
   siteId: SiteId,
   work: (tx: Queryable) => Promise<T>,
 ): Promise<T> {
-  const result = await deps.db.inSite(siteId, work);
+  const result = await deps.db.changeSite(siteId, work);
   deps.wakeReader();
   return result;
 }

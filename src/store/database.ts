@@ -31,6 +31,11 @@ export interface SiteDatabase {
     options?: TransactionOptions,
   ): Promise<T>;
   /**
+   * Does the same for work that changes Users: while no other such work of this process is under
+   * way, the transaction numbers its own changes.
+   */
+  changeSite<T>(siteId: SiteId, work: (transaction: Queryable) => Promise<T>): Promise<T>;
+  /**
    * Runs one statement outside of any Site: a call of a `security definer` function, or a table
    * without a `site_id`. Rows of Sites are out of its reach.
    */
@@ -104,8 +109,17 @@ export function createDatabase(options: DatabaseOptions): Database {
 }
 
 function siteDatabase(pool: Pool): SiteDatabase {
+  let writers = 0;
   return {
     inSite: (siteId, work, options) => inSiteTransaction(pool, siteId, work, options),
+    async changeSite(siteId, work) {
+      writers += 1;
+      try {
+        return await inSiteTransaction(pool, siteId, work, { mayNumber: () => writers === 1 });
+      } finally {
+        writers -= 1;
+      }
+    },
     acrossSites: <Row extends QueryResultRow>(statement: QueryConfig) =>
       runStatement(pool, (client) => client.query<Row>(statement)),
   };

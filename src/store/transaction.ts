@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Pool, PoolClient } from "pg";
+import type { Pool, PoolClient, QueryResult } from "pg";
 import { escapeLiteral } from "pg";
 import { LIMITS } from "../model/limits.ts";
 import { isConnectionLost, isContention, toStoreError } from "./postgres-errors.ts";
@@ -10,6 +10,11 @@ export interface TransactionOptions {
   /** Taken literally from this list, never from a request. */
   readonly isolation?: "read committed" | "repeatable read" | "serializable";
   readonly readOnly?: boolean;
+  /**
+   * Asked just before the commit: whether the transaction itself numbers its changes, so that a
+   * reader finds them in the log at once. By default a reader numbers them.
+   */
+  readonly mayNumber?: () => boolean;
 }
 
 /**
@@ -30,7 +35,7 @@ export async function inSiteTransaction<T>(
 ): Promise<T> {
   const begin = beginStatement(siteId, options);
   for (let attempt = 1; ; attempt += 1) {
-    const outcome = await attemptTransaction(pool, begin, work);
+    const outcome = await attemptTransaction(pool, { begin, work, ...options });
     if (outcome.done) return outcome.value;
     if (!outcome.repeatable || attempt === LIMITS.transactionAttemptsMax) {
       throw toStoreError(outcome.error);
@@ -72,10 +77,14 @@ function beginStatement(siteId: string, { isolation, readOnly }: TransactionOpti
   return `${begin}; select set_config('signet.site_id', ${escapeLiteral(siteId)}, true)`;
 }
 
+interface Attempt<T> extends Pick<TransactionOptions, "mayNumber"> {
+  readonly begin: string;
+  readonly work: (transaction: Queryable) => Promise<T>;
+}
+
 async function attemptTransaction<T>(
   pool: Pool,
-  begin: string,
-  work: (transaction: Queryable) => Promise<T>,
+  { begin, work, mayNumber = () => false }: Attempt<T>,
 ): Promise<Outcome<T>> {
   let client: PoolClient;
   try {
@@ -90,7 +99,7 @@ async function attemptTransaction<T>(
     await client.query(begin);
     const value = await runWork(client, work);
     committing = true;
-    await commit(client);
+    await commit(client, mayNumber() ? NUMBER_THEN_COMMIT : "commit");
     return { done: true, value };
   } catch (error) {
     broken = connectionError(error) ?? (await rollback(client));
@@ -120,10 +129,14 @@ async function runWork<T>(
   }
 }
 
+/** One round trip, so that the numbering lasts no longer than it has to. */
+const NUMBER_THEN_COMMIT = "select signet.sequence_own_changes(); commit";
+
 /** PostgreSQL answers the commit of a failed transaction with a rollback and no error. */
-async function commit(client: PoolClient): Promise<void> {
-  const { command } = await client.query("commit");
-  if (command !== "COMMIT") {
+async function commit(client: PoolClient, statements: string): Promise<void> {
+  const result: QueryResult | QueryResult[] = await client.query(statements);
+  const last = Array.isArray(result) ? result.at(-1) : result;
+  if (last?.command !== "COMMIT") {
     throw new Error("the transaction was rolled back: an error of a statement in it was swallowed");
   }
 }

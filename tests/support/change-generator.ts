@@ -25,6 +25,8 @@ export interface WriteOptions {
   readonly hold?: () => Promise<void>;
   /** Writes the change again within a savepoint, and takes that back. */
   readonly savepoint?: boolean;
+  /** Whether the transaction numbers its own changes at its end; by default false. */
+  readonly numbers?: boolean;
   /** Whether nothing comes of it all; by default false. */
   readonly rollback?: boolean;
 }
@@ -41,13 +43,14 @@ export function createChangeGenerator(db: Database, siteId: SiteId): ChangeGener
 
   async function write<T>(
     work: (tx: Queryable) => Promise<T>,
-    { hold, savepoint, rollback }: WriteOptions = {},
+    { hold, savepoint, numbers, rollback }: WriteOptions = {},
   ): Promise<T | undefined> {
     const undone = new Error("taken back");
     const ended = db.inSite(siteId, async (tx) => {
       if (savepoint) await takeBack(tx, () => work(tx));
       const result = await work(tx);
       await hold?.();
+      if (numbers) await tx.query(sql`select signet.sequence_own_changes()`);
       if (rollback) throw undone;
       return result;
     });

@@ -128,7 +128,7 @@ async function writeOnce(
   const dice = Math.random();
   const id = ids[Math.floor(Math.random() * ids.length)];
   const hold = Math.random() < 0.5 ? { hold: holdAWhile } : {};
-  const options = { savepoint: Math.random() < 0.2, ...hold };
+  const options = { savepoint: Math.random() < 0.2, numbers: Math.random() < 0.5, ...hold };
   if (!id || dice < 0.05) {
     await generator.create({ ...options, rollback: true });
   } else if (dice < 0.1) {
