@@ -3,6 +3,7 @@ import { Failure } from "../model/failure.ts";
 import { parseNewPassword } from "../model/password.ts";
 import type { Secret } from "../model/secret.ts";
 import type { Site } from "../model/site.ts";
+import type { Deps } from "./deps.ts";
 
 /**
  * Reads a password that is to be set on a Site.
@@ -10,12 +11,18 @@ import type { Site } from "../model/site.ts";
  * @throws {Failure} `password_rejected` for its length, or because guessers try it first;
  *   `invalid_field` for what is no text. Both name `field`.
  */
-export function readNewPassword(
+export async function readNewPassword(
+  { breachedPasswords }: Deps,
   { passwordLengthMin: codePointsMin }: Site,
   text: string,
   field: string,
-): Secret {
+): Promise<Secret> {
   const password = parseNewPassword(text, field, { codePointsMin });
-  if (!isCommonPassword(password)) return password;
-  throw new Failure("password_rejected", { field, problem: "is among the first to be guessed" });
+  if (isCommonPassword(password)) throw rejected(field, "is among the first to be guessed");
+  if (await breachedPasswords?.includes(password)) throw rejected(field, "is known from a breach");
+  return password;
+}
+
+function rejected(field: string, problem: string): Failure {
+  return new Failure("password_rejected", { field, problem });
 }
