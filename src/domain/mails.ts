@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { EmailAddress } from "../model/email-address.ts";
 import { LIMITS } from "../model/limits.ts";
+import type { MailTemplate } from "../model/mail-template.ts";
 import type { OneTimePurpose } from "../model/one-time.ts";
 import type { Secret } from "../model/secret.ts";
 import type { Site } from "../model/site.ts";
@@ -14,6 +15,7 @@ import type {
   NewDeviceMailJob,
   NoticeMailJob,
 } from "../store/mail-jobs.ts";
+import { listMailTemplates } from "../store/mail-templates.ts";
 import { findSession } from "../store/sessions.ts";
 import type { Queryable } from "../store/sql.ts";
 import { findUser } from "../store/users.ts";
@@ -26,6 +28,8 @@ export type PreparedMail = {
   readonly to: EmailAddress;
   /** The User's own; empty: the Site's. */
   readonly locale: string;
+  /** The Site's own words for this mail. */
+  readonly templates: readonly MailTemplate[];
 } & (
   | { readonly mail: OneTimePurpose; readonly token: Secret; readonly lifetimeSeconds: number }
   | { readonly mail: NoticeMailJob["mail"] | "email_changed" }
@@ -57,20 +61,25 @@ export async function prepareMail(
     const user = await findUser(tx, siteId, { by: "id", id: userId });
     if (!user || user.state === "deleted") return undefined;
     const making = { deps, tx, site, user, now: deps.clock.now(), firstAttempt };
-    switch (job.mail) {
-      case "verify_email":
-      case "reset_password":
-      case "accept_invitation":
-        return await linkMail(making, job);
-      case "change_email":
-      case "email_changed":
-        return await emailChangeMail(making, job);
-      case "new_device":
-        return await newDeviceMail(making, job);
-      default:
-        return await noticeMail(making, job);
-    }
+    const mail = await makeMail(making, job);
+    return mail && { ...mail, templates: await listMailTemplates(tx, siteId, job.mail) };
   });
+}
+
+async function makeMail(making: Making, job: MailJob) {
+  switch (job.mail) {
+    case "verify_email":
+    case "reset_password":
+    case "accept_invitation":
+      return await linkMail(making, job);
+    case "change_email":
+    case "email_changed":
+      return await emailChangeMail(making, job);
+    case "new_device":
+      return await newDeviceMail(making, job);
+    default:
+      return await noticeMail(making, job);
+  }
 }
 
 /** Whether the User still needs what the link leads to. */

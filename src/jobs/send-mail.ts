@@ -86,9 +86,10 @@ export function isPermanent(error: unknown): boolean {
 }
 
 function contentOf(prepared: PreparedMail): MailContent {
-  const { site, locale } = prepared;
+  const { site, locale, templates } = prepared;
   const locales = [locale || undefined, site.locale];
-  const data = { siteName: site.name, locales, loginUrl: site.frontendUrl };
+  const shared = { siteName: site.name, locales, templates };
+  const data = { ...shared, loginUrl: site.frontendUrl };
   if (prepared.mail === "new_device") {
     return newDeviceMessage({ ...data, ip: prepared.ip, time: prepared.time });
   }
@@ -96,7 +97,7 @@ function contentOf(prepared: PreparedMail): MailContent {
   const { page, message } = LINK_MAILS[prepared.mail];
   const pageUrl = new URL(page, withSlash(site.frontendUrl)).href as HttpUrl;
   const { token, lifetimeSeconds } = prepared;
-  return message({ siteName: site.name, locales, pageUrl, token, lifetimeSeconds });
+  return message({ ...shared, pageUrl, token, lifetimeSeconds });
 }
 
 function senderOf(defaultSender: MailSender, { site }: PreparedMail): MailSender {

@@ -1,5 +1,4 @@
 import { type Html, html } from "./html.ts";
-import type { Language } from "./language.ts";
 import type { MailContent } from "./mailer.ts";
 
 /** The words of a mail, in order; the layout makes text and HTML of them. */
@@ -13,7 +12,7 @@ export interface MailWords {
 }
 
 /** Lays a mail out as plain text and as HTML that every mail program shows. */
-export function layOut(language: Language, siteName: string, words: MailWords): MailContent {
+export function layOut(language: string, siteName: string, words: MailWords): MailContent {
   return {
     subject: words.subject,
     text: textOf(siteName, words),
@@ -28,7 +27,7 @@ function textOf(siteName: string, { opening, button, closing }: MailWords): stri
   return `${[...opening, ...call, ...closing, `-- \n${siteName}`].join("\n\n")}\n`;
 }
 
-function htmlOf(language: Language, siteName: string, words: MailWords): Html {
+function htmlOf(language: string, siteName: string, words: MailWords): Html {
   const { subject, opening, button, closing } = words;
   return html`<!doctype html>
 <html lang="${language}">
@@ -38,7 +37,8 @@ function htmlOf(language: Language, siteName: string, words: MailWords): Html {
 <title>${subject}</title>
 </head>
 <body style="margin:0;padding:24px;background:#f4f4f5;font-family:sans-serif;color:#18181b">
-<div style="max-width:480px;margin:0 auto;padding:32px;background:#ffffff;border-radius:8px">
+<div dir="auto"
+ style="max-width:480px;margin:0 auto;padding:32px;background:#ffffff;border-radius:8px">
 ${opening.map(paragraph)}${button ? buttonOf(button) : []}${closing.map(paragraph)}
 <p style="margin:24px 0 0;font-size:13px;color:#71717a">${siteName}</p>
 </div>
@@ -48,7 +48,8 @@ ${opening.map(paragraph)}${button ? buttonOf(button) : []}${closing.map(paragrap
 }
 
 function paragraph(text: string): Html {
-  return html`<p style="margin:0 0 16px;font-size:16px;line-height:24px">${text}</p>
+  const style = "margin:0 0 16px;font-size:16px;line-height:24px;white-space:pre-line";
+  return html`<p style="${style}">${text}</p>
 `;
 }
 

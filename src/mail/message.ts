@@ -1,9 +1,11 @@
+import type { MailTemplate } from "../model/mail-template.ts";
 import type { Secret } from "../model/secret.ts";
 import type { HttpUrl } from "../model/url.ts";
-import { chooseLanguage, durationInWords, type Language } from "./language.ts";
+import { durationInWords, LANGUAGES, type Language } from "./language.ts";
 import { layOut, type MailWords } from "./layout.ts";
 import { oneTimeLink } from "./link.ts";
 import type { MailContent } from "./mailer.ts";
+import { chooseWords, inSiteWords } from "./site-words.ts";
 
 /**
  * What every mail is made of.
@@ -15,6 +17,8 @@ export interface MailData {
   readonly siteName: string;
   /** The User's locale, then the Site's. */
   readonly locales: readonly (string | undefined)[];
+  /** The Site's own words for this mail, in its languages; none: Signet's. */
+  readonly templates?: readonly MailTemplate[];
 }
 
 /** A mail with a link that holds a one-time token. */
@@ -44,20 +48,29 @@ export interface LinkParts {
 
 /** Makes the function that writes a mail with a link. */
 export function linkMessage(words: Words<LinkParts>): (data: LinkMailData) => MailContent {
-  return ({ siteName, locales, pageUrl, token, lifetimeSeconds }) => {
-    const language = chooseLanguage(...locales);
+  return ({ siteName, locales, templates = [], pageUrl, token, lifetimeSeconds }) => {
+    const chosen = chooseWords(locales, templates);
+    const { locale, language = LANGUAGES[0] } = chosen;
     const link = oneTimeLink(pageUrl, token);
-    const lifetime = durationInWords(language, lifetimeSeconds);
-    return layOut(language, siteName, words[language]({ siteName, link, lifetime }));
+    const lifetime = durationInWords(locale, lifetimeSeconds);
+    const own = words[language]({ siteName, link, lifetime });
+    return layOut(locale, siteName, inSiteWords(own, chosen, { site: siteName, lifetime }));
   };
 }
 
-/** Makes the function that writes a mail that tells what has happened. */
+/**
+ * Makes the function that writes a mail that tells what has happened. `valuesOf` gives what the
+ * Site's own words may name besides the Site.
+ */
 export function noticeMessage<Data extends NoticeMailData>(
   words: Words<Data>,
+  valuesOf: (data: Data, locale: string) => Readonly<Record<string, string>> = () => ({}),
 ): (data: Data) => MailContent {
   return (data) => {
-    const language = chooseLanguage(...data.locales);
-    return layOut(language, data.siteName, words[language](data));
+    const { siteName, locales, templates = [] } = data;
+    const chosen = chooseWords(locales, templates);
+    const { locale, language = LANGUAGES[0] } = chosen;
+    const values = { ...valuesOf(data, locale), site: siteName };
+    return layOut(locale, siteName, inSiteWords(words[language](data), chosen, values));
   };
 }
