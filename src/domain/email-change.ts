@@ -91,6 +91,25 @@ async function askNewAddress(
 }
 
 /**
+ * Does what belongs to another address that an administrator has set: tells the old one, and voids
+ * what was sent to it or asked for there.
+ */
+export async function replaceEmail(
+  tx: Queryable,
+  { siteId, id: userId, email: oldEmail }: User,
+  newEmail: EmailAddress | undefined,
+  now: Date,
+): Promise<void> {
+  await deletePendingEmailChange(tx, siteId, userId);
+  await deleteOneTimeTokens(tx, siteId, userId);
+  if (!oldEmail || !newEmail) return;
+  const id = newId<EmailChangeId>(now);
+  await insertEmailChange(tx, siteId, { id, userId, oldEmail, newEmail, redirectUrl: "" }, now);
+  await confirmStored(tx, siteId, id, now);
+  await addMailJob(tx, { mail: "email_changed", siteId, userId, emailChangeId: id });
+}
+
+/**
  * Changes the address with the token of the mail to the new one, and tells the old one.
  *
  * @throws {Failure} `one_time_token_invalid`; `email_taken`, which leaves the token good.

@@ -1,9 +1,11 @@
 import { hashDeviceToken } from "../crypto/device-token.ts";
-import type { Client } from "../model/caller.ts";
+import type { Caller, Client } from "../model/caller.ts";
+import { Failure } from "../model/failure.ts";
 import {
   type AccountId,
   type AttemptId,
   idFromBytes,
+  idToBytes,
   newId,
   type SiteId,
   type UserId,
@@ -15,6 +17,7 @@ import {
   clearGuessCounts,
   countGuess as countInStore,
   type GuessCounter,
+  markTold,
   uncountGuess,
 } from "../store/guess-counts.ts";
 import { isKnownDevice } from "../store/known-devices.ts";
@@ -38,6 +41,11 @@ export interface Guess {
 export interface CountedGuess {
   /** Whether it may be checked at all. A caller must not tell a refused guess from a wrong one. */
   readonly allowed: boolean;
+  /** Whether it is the last one before the lock. */
+  readonly locked: boolean;
+  /** Whether the audit log knows already that somebody is guessing. */
+  readonly told: boolean;
+  readonly guess: Guess;
   readonly attemptId: AttemptId;
   readonly counter: GuessCounter;
 }
@@ -68,17 +76,8 @@ export async function countGuess(deps: Deps, siteId: SiteId, guess: Guess): Prom
     const outcome = counted ? "failed" : "refused";
     const attempt = { id: attemptId, userId, identifierDigest: digest, flow, source };
     await insertLoginAttempt(tx, siteId, { ...attempt, outcome }, now);
-    if (counted?.locked) {
-      const act = {
-        kind: "user.locked",
-        clientIp: client.ip,
-        ...(userId && { subjectId: userId }),
-      };
-      await recordAct(tx, siteId, { kind: "system" }, act, now);
-      // A mail to nobody is dropped when it is made.
-      await addMailJob(tx, { mail: "account_locked", siteId, userId: accountId as UserId });
-    }
-    return { allowed: counted !== undefined, attemptId, counter };
+    const { locked = false, told = true } = counted ?? {};
+    return { allowed: counted !== undefined, locked, told, guess, attemptId, counter };
   });
 }
 
@@ -86,12 +85,12 @@ export async function countGuess(deps: Deps, siteId: SiteId, guess: Guess): Prom
  * Checks a counted guess. One that could not be checked, since there are too many passwords to
  * hash or the caller has left, is taken back: who tries again in vain must not be locked out.
  */
-export async function checkGuess(
+export async function checkGuess<T>(
   deps: Deps,
   siteId: SiteId,
   { allowed, attemptId, counter }: CountedGuess,
-  check: () => Promise<boolean>,
-): Promise<boolean> {
+  check: () => Promise<T>,
+): Promise<T> {
   try {
     return await check();
   } catch (error) {
@@ -105,28 +104,83 @@ export async function checkGuess(
   }
 }
 
-/** Notes a guess that was right, while another is still to come: it stays counted. */
-export async function noteRightGuess(
+/** Tells of a guess that was wrong, and returns how it is refused. */
+export async function wrongGuess(
+  deps: Deps,
+  caller: Caller,
+  siteId: SiteId,
+  counted: CountedGuess,
+): Promise<Failure> {
+  if (counted.locked || !counted.told) {
+    await deps.db.inSite(siteId, (tx) => tellWrongGuess(deps, tx, caller, siteId, counted));
+  }
+  return new Failure("login_failed");
+}
+
+/**
+ * Tells the audit log of a guess that was wrong, in a transaction that goes on to commit: of the
+ * first one since the counter began, and of the last one before the lock, which the User is told
+ * by mail too. A flood must not fill the log, so of guesses at names that nobody has, however many
+ * the names, one in a while is told for the whole Site.
+ */
+export async function tellWrongGuess(
+  deps: Deps,
+  tx: Queryable,
+  caller: Caller,
+  siteId: SiteId,
+  { locked, told, guess, counter }: CountedGuess,
+): Promise<void> {
+  const { userId, flow, client } = guess;
+  const { ip: clientIp } = client;
+  const now = deps.clock.now();
+  const first = !told && (await markTold(tx, siteId, counter));
+  if (first && (userId !== undefined || (await isFirstAtNobody(tx, siteId, now)))) {
+    const act = { kind: "login.failed", details: { flow }, clientIp };
+    await recordAct(tx, siteId, caller, { ...act, ...(userId && { subjectId: userId }) }, now);
+  }
+  if (!locked) return;
+  if (userId) {
+    const act = { kind: "user.locked", subjectId: userId, clientIp };
+    await recordAct(tx, siteId, { kind: "system" }, act, now);
+  }
+  // A mail to nobody is dropped when it is made.
+  const subject = counter.accountId as UserId;
+  await addMailJob(tx, { mail: "account_locked", siteId, userId: subject });
+}
+
+/**
+ * Takes a guess back that was right while another is still to come. Those before it stay counted:
+ * a right password must not give new guesses at the code.
+ */
+export async function takeBackGuess(
   tx: Queryable,
   siteId: SiteId,
-  { attemptId }: CountedGuess,
+  { attemptId, counter }: CountedGuess,
 ): Promise<void> {
   await setAttemptOutcome(tx, siteId, attemptId, "succeeded");
+  await uncountGuess(tx, siteId, counter);
 }
 
 /** Takes a guess back that was right, and the last that was needed: its counter begins anew. */
 export async function acceptGuess(
   tx: Queryable,
   siteId: SiteId,
-  guess: CountedGuess,
+  { attemptId, counter }: CountedGuess,
 ): Promise<void> {
-  await noteRightGuess(tx, siteId, guess);
-  await clearGuessCount(tx, siteId, guess.counter);
+  await setAttemptOutcome(tx, siteId, attemptId, "succeeded");
+  await clearGuessCount(tx, siteId, counter);
 }
 
 /** Forgets all guesses at an account, and lifts every lock. */
 export async function forgiveGuesses(tx: Queryable, siteId: SiteId, userId: UserId): Promise<void> {
   await clearGuessCounts(tx, siteId, userId);
+}
+
+/** A counter under the Site's own id, which the first guess of a while locks for that while. */
+async function isFirstAtNobody(tx: Queryable, siteId: SiteId, now: Date): Promise<boolean> {
+  const counter = { accountId: idFromBytes<AccountId>(idToBytes(siteId)), deviceHash: ANYWHERE };
+  const lockUntil = new Date(now.getTime() + LIMITS.lockMs);
+  return (await countInStore(tx, siteId, counter, { max: 1, now, lockUntil })) !== undefined;
 }
 
 function digestOf(deps: Deps, siteId: SiteId, identifier: string): Buffer {

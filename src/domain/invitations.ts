@@ -10,6 +10,7 @@ import { addMailJob } from "../store/mail-jobs.ts";
 import { deleteOneTimeTokens } from "../store/one-time-tokens.ts";
 import type { Queryable } from "../store/sql.ts";
 import { findUser, firstVersion, lockUser } from "../store/users.ts";
+import { checkEscalation, checkRank, requireAdminNow } from "./admins.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
 import {
@@ -19,7 +20,8 @@ import {
   mintOneTimeToken,
   useToken,
 } from "./one-time.ts";
-import { checkEscalation, type UserFields } from "./users.ts";
+import { changesBetween } from "./user-changes.ts";
+import { orRepeated, type UserFields } from "./users.ts";
 import { saveNewUser, saveUser, write } from "./write.ts";
 
 /** Whom to invite. */
@@ -44,7 +46,7 @@ export interface Invited {
  * Whoever is invited already gets a new link, and the older one is void.
  *
  * @throws {Failure} `email_taken`, `username_taken`, `external_id_taken`, `id_taken`,
- *   `access_denied`.
+ *   `access_denied`, `credential_invalid`.
  */
 export async function inviteUser(
   deps: Deps,
@@ -53,12 +55,8 @@ export async function inviteUser(
   invitation: Invitation,
 ): Promise<Invited> {
   const { site } = await deps.sites.get(siteId);
-  const attempt = () => inviteOnce(deps, caller, site, invitation);
-  return await attempt().catch((error: unknown) => {
-    // Of two invitations at the same instant, the second finds what the first has made.
-    if (error instanceof Failure && error.reason === "email_taken") return attempt();
-    throw error;
-  });
+  const repeats = ["id_taken", "email_taken"] as const;
+  return await orRepeated(repeats, () => inviteOnce(deps, caller, site, invitation));
 }
 
 async function inviteOnce(
@@ -69,6 +67,7 @@ async function inviteOnce(
 ): Promise<Invited> {
   const { id, email } = invitation;
   return await write(deps, site.id, async (tx) => {
+    await requireAdminNow(tx, site.id, caller);
     const repeated = id && (await findUser(tx, site.id, { by: "id", id }));
     if (repeated) {
       if (repeated.email !== email) throw new Failure("id_taken");
@@ -118,14 +117,14 @@ async function inviteAgain(
   const locked = await lockUser(tx, siteId, id);
   if (locked?.user.state !== "invited") throw new Failure("email_taken");
   const before = locked.user;
+  checkRank(caller, before);
   checkEscalation(caller, fields, before);
   await deleteOneTimeTokens(tx, siteId, id, "accept_invitation");
   const merged = { ...before, ...fields };
-  if (JSON.stringify(merged) === JSON.stringify(before)) return before;
+  const [first, ...others] = changesBetween(before, merged);
+  if (!first) return before;
   const after = { ...merged, version: locked.nextVersion, updateTime: now };
-  const rolesChanged = JSON.stringify(before.roles) !== JSON.stringify(after.roles);
-  const kinds = rolesChanged ? (["user_roles_changed", "user_updated"] as const) : undefined;
-  return await saveUser(deps, tx, before, after, kinds ?? ["user_updated"]);
+  return await saveUser(deps, tx, before, after, [first, ...others]);
 }
 
 async function sendInvitation(

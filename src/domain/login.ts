@@ -1,3 +1,4 @@
+import type { PasswordHash } from "../crypto/password-hash.ts";
 import type { Caller, Client } from "../model/caller.ts";
 import { Failure } from "../model/failure.ts";
 import { newId, type SiteId, type UserId } from "../model/id.ts";
@@ -13,8 +14,9 @@ import {
 import type { LoginStep } from "../store/login-challenges.ts";
 import type { Queryable } from "../store/sql.ts";
 import { findUser } from "../store/users.ts";
+import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
-import { acceptGuess, checkGuess, countGuess, noteRightGuess } from "./guesses.ts";
+import { acceptGuess, checkGuess, countGuess, takeBackGuess, wrongGuess } from "./guesses.ts";
 import { type MintedChallenge, mintLoginChallenge } from "./login-challenges.ts";
 import { type StartedSession, startSession } from "./started-session.ts";
 import { audiencesOf } from "./tokens.ts";
@@ -56,12 +58,16 @@ export async function login(
   const checked = guess.allowed ? credentials?.password : undefined;
   const verify = () => deps.hasher.verify({ siteId, signal }, password, checked);
   const right = await checkGuess(deps, siteId, guess, verify);
-  if (!right || !user || !credentials || user.state !== "active") throw new Failure("login_failed");
-  if (!user.emailVerified) throw new Failure("email_unverified");
+  if (!right || !user || !credentials || user.state !== "active") {
+    throw await wrongGuess(deps, caller, siteId, guess);
+  }
+  // An imported User may have no address; it signs in by its username.
+  if (user.email !== undefined && !user.emailVerified) {
+    await deps.db.inSite(siteId, (tx) => acceptGuess(tx, siteId, guess));
+    throw new Failure("email_unverified");
+  }
 
-  const stored = credentials.password;
-  const outdated = stored !== undefined && deps.hasher.needsRehash(stored);
-  const rehashed = outdated ? await deps.hasher.hash({ siteId, signal }, password) : undefined;
+  const rehashed = await rehash(deps, siteId, attempt, credentials);
   const { generation } = credentials;
   const proved = { user, generation, client, amr: ["pwd"] };
   const audiences = audiencesOf(deps, known, attempt.audiences);
@@ -74,12 +80,31 @@ export async function login(
     if (step) {
       const waiting = { step, userId: user.id, generation, audiences, client };
       const challenge = await mintLoginChallenge(tx, known.site, waiting, now);
-      await noteRightGuess(tx, siteId, guess);
+      await takeBackGuess(tx, siteId, guess);
+      const act = { kind: "login.challenged", subjectId: user.id, clientIp: client.ip };
+      await recordAct(tx, siteId, caller, { ...act, details: { step } }, now);
       return { outcome: step, challenge };
     }
     await acceptGuess(tx, siteId, guess);
     const started = await startSession(deps, tx, caller, known, { ...proved, audiences }, now);
     return { outcome: "session", started };
+  });
+}
+
+/**
+ * Hashes the password anew if it was stored with older parameters. Where too many are waiting, the
+ * next login does it.
+ */
+async function rehash(
+  { hasher }: Deps,
+  siteId: SiteId,
+  { password, signal }: LoginAttempt,
+  { password: stored }: Credentials,
+): Promise<PasswordHash | undefined> {
+  if (!stored || !hasher.needsRehash(stored)) return undefined;
+  return await hasher.hash({ siteId, signal }, password).catch((error: unknown) => {
+    if (error instanceof Failure && error.reason === "overloaded") return undefined;
+    throw error;
   });
 }
 

@@ -7,12 +7,13 @@ import { addMailJob } from "../store/mail-jobs.ts";
 import { deleteSecondFactor } from "../store/second-factors.ts";
 import type { Queryable } from "../store/sql.ts";
 import { type LockedUser, lockUser } from "../store/users.ts";
+import { checkRank } from "./admins.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
 import { type RenewedSession, renewSession, requireRecentLogin } from "./renewed-session.ts";
 import { renewRecoveryCodes } from "./second-factor.ts";
 import { endAllSessions } from "./sessions.ts";
-import { checkEscalation } from "./users.ts";
+import { lockSubject } from "./users.ts";
 import { saveUser, write } from "./write.ts";
 
 /**
@@ -45,7 +46,7 @@ export async function disableTotp(
  * Removes the second factor of somebody who lost it, and ends all Sessions. To reset what is not
  * there is no error.
  *
- * @throws {Failure} `user_not_found`, `access_denied`.
+ * @throws {Failure} `user_not_found`, `access_denied`, `credential_invalid`.
  */
 export async function resetMfa(
   deps: Deps,
@@ -54,9 +55,8 @@ export async function resetMfa(
   userId: UserId,
 ): Promise<User> {
   return await write(deps, siteId, async (tx) => {
-    const locked = await lockUser(tx, siteId, userId);
-    if (!locked || locked.user.state === "deleted") throw new Failure("user_not_found");
-    checkEscalation(caller, {}, locked.user);
+    const locked = await lockSubject(tx, siteId, caller, userId);
+    checkRank(caller, locked.user);
     if (!locked.user.mfaEnabled) return locked.user;
     const now = deps.clock.now();
     await endAllSessions(tx, siteId, userId, now);

@@ -4,9 +4,9 @@ import type { SiteId } from "../model/id.ts";
 import { countRecoveryCodes } from "../store/second-factors.ts";
 import { lockUser } from "../store/users.ts";
 import type { Deps } from "./deps.ts";
-import { acceptGuess, countGuess } from "./guesses.ts";
+import { acceptGuess, countGuess, tellWrongGuess } from "./guesses.ts";
 import { findPresentedChallenge, useChallenge } from "./login-challenges.ts";
-import { acceptCode, type FactorCode } from "./second-factor.ts";
+import { acceptCode, amrOf, type FactorCode } from "./second-factor.ts";
 import { type StartedSession, startSession } from "./started-session.ts";
 import { write } from "./write.ts";
 
@@ -21,7 +21,7 @@ export interface MfaAnswer {
  * Completes a login with the second factor and starts the Session. A wrong code leaves the
  * challenge good.
  *
- * @throws {Failure} `one_time_token_invalid`, `login_failed`, `rate_limited`.
+ * @throws {Failure} `one_time_token_invalid`, `login_failed`.
  */
 export async function completeMfa(
   deps: Deps,
@@ -36,22 +36,24 @@ export async function completeMfa(
     { readOnly: true },
   );
   const guess = await countGuess(deps, siteId, { userId, flow: "second_factor", client });
-  return await write(deps, siteId, async (tx) => {
+  const completed = await write(deps, siteId, async (tx) => {
     const now = deps.clock.now();
     const locked = await lockUser(tx, siteId, userId);
     const challenge = await findPresentedChallenge(tx, siteId, challengeToken, "code", now);
     if (locked?.user.state !== "active") throw new Failure("login_failed");
     if (!guess.allowed || !(await acceptCode(deps, tx, siteId, userId, code, now))) {
-      throw new Failure("login_failed");
+      await tellWrongGuess(deps, tx, caller, siteId, guess);
+      return undefined; // Committed; the refusal follows.
     }
     await useChallenge(tx, siteId, challenge, now);
     await acceptGuess(tx, siteId, guess);
     const { generation, audiences } = challenge;
-    const amr = code.by === "totp" ? ["pwd", "otp", "mfa"] : ["pwd", "mfa"];
     const device = { ...client, ...challenge.client }; // As it was at the password.
-    const proved = { user: locked.user, generation, audiences, client: device, amr };
+    const proved = { user: locked.user, generation, audiences, client: device, amr: amrOf(code) };
     const started = await startSession(deps, tx, caller, known, proved, now);
     if (code.by === "totp") return { started, codesLeft: undefined };
     return { started, codesLeft: await countRecoveryCodes(tx, siteId, userId) };
   });
+  if (!completed) throw new Failure("login_failed");
+  return completed;
 }

@@ -1,3 +1,4 @@
+import type { PasswordHash } from "../crypto/password-hash.ts";
 import type { Client, UserCaller } from "../model/caller.ts";
 import { Failure } from "../model/failure.ts";
 import type { Secret } from "../model/secret.ts";
@@ -9,7 +10,15 @@ import { lockLiveSession } from "../store/sessions.ts";
 import { findUser, lockUser } from "../store/users.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
-import { acceptGuess, checkGuess, countGuess, forgiveGuesses } from "./guesses.ts";
+import {
+  acceptGuess,
+  type CountedGuess,
+  checkGuess,
+  countGuess,
+  forgiveGuesses,
+  wrongGuess,
+} from "./guesses.ts";
+import type { KnownSite } from "./known-sites.ts";
 import { type RenewedSession, renewSession, requireRecentLogin } from "./renewed-session.ts";
 import { saveUser, write } from "./write.ts";
 
@@ -32,21 +41,12 @@ export interface PasswordChange {
 export async function changePassword(
   deps: Deps,
   caller: UserCaller,
-  { currentPassword, newPassword, client, signal }: PasswordChange,
+  change: PasswordChange,
 ): Promise<{ readonly user: User; readonly renewed: RenewedSession }> {
   const { siteId, userId } = caller;
   const known = await deps.sites.get(siteId);
-  const { user: found, credentials } = await findAccount(deps, caller);
-  // With a second factor the password alone proves nothing.
-  const byPassword = currentPassword !== undefined && !found.mfaEnabled;
-  const named = { userId, flow: "password_change", client } as const;
-  const guess = currentPassword && (await countGuess(deps, siteId, named));
-  if (guess) {
-    const stored = guess.allowed ? credentials.password : undefined;
-    const verify = () => deps.hasher.verify({ siteId, signal }, currentPassword, stored);
-    if (!(await checkGuess(deps, siteId, guess, verify))) throw new Failure("login_failed");
-  }
-  const hash = await deps.hasher.hash({ siteId, signal }, newPassword);
+  const { credentials, byPassword } = await findAccount(deps, caller, known, change);
+  const { hash, guess } = await hashIfRight(deps, caller, credentials, change);
   return await write(deps, siteId, async (tx) => {
     const now = deps.clock.now();
     const locked = await lockUser(tx, siteId, userId);
@@ -66,24 +66,52 @@ export async function changePassword(
     const user = await saveUser(deps, tx, locked.user, after, ["user_password_changed"]);
     const renewed = await renewSession(deps, tx, known, session, user, now);
     await addMailJob(tx, { mail: "password_changed", siteId, userId });
-    const act = { kind: "user.password_changed", subjectId: userId, clientIp: client.ip };
+    const act = { kind: "user.password_changed", subjectId: userId, clientIp: change.client.ip };
     await recordAct(tx, siteId, caller, act, now);
     return { user, renewed };
   });
 }
 
+interface Account {
+  readonly credentials: Credentials;
+  /** Whether the present password is the proof: with a second factor it proves nothing alone. */
+  readonly byPassword: boolean;
+}
+
+/** Finds what has to prove the change. @throws {Failure} `recent_login_required` */
 async function findAccount(
   deps: Deps,
-  { siteId, userId }: UserCaller,
-): Promise<{ readonly user: User; readonly credentials: Credentials }> {
-  return await deps.db.inSite(
-    siteId,
-    async (tx) => {
-      const user = await findUser(tx, siteId, { by: "id", id: userId });
-      const credentials = await findCredentials(tx, siteId, userId);
-      if (!user || !credentials) throw new Failure("credential_invalid");
-      return { user, credentials };
-    },
-    { readOnly: true },
-  );
+  caller: UserCaller,
+  { site }: KnownSite,
+  { currentPassword }: PasswordChange,
+): Promise<Account> {
+  const { siteId, userId } = caller;
+  return await deps.db.inSite(siteId, async (tx) => {
+    const user = await findUser(tx, siteId, { by: "id", id: userId });
+    const credentials = await findCredentials(tx, siteId, userId);
+    if (!user || !credentials) throw new Failure("credential_invalid");
+    const byPassword = currentPassword !== undefined && !user.mfaEnabled;
+    if (!byPassword) await requireRecentLogin(tx, site, caller, deps.clock.now());
+    return { credentials, byPassword };
+  });
+}
+
+/** A guess at the present password is taken back where the new one cannot be hashed in time. */
+async function hashIfRight(
+  deps: Deps,
+  caller: UserCaller,
+  { password: stored }: Credentials,
+  { currentPassword, newPassword, client, signal }: PasswordChange,
+): Promise<{ readonly hash: PasswordHash; readonly guess: CountedGuess | undefined }> {
+  const { siteId, userId } = caller;
+  const hashNew = () => deps.hasher.hash({ siteId, signal }, newPassword);
+  if (!currentPassword) return { hash: await hashNew(), guess: undefined };
+  const guess = await countGuess(deps, siteId, { userId, flow: "password_change", client });
+  const checked = guess.allowed ? stored : undefined;
+  const hash = await checkGuess(deps, siteId, guess, async () => {
+    const right = await deps.hasher.verify({ siteId, signal }, currentPassword, checked);
+    return right ? await hashNew() : undefined;
+  });
+  if (hash) return { hash, guess };
+  throw await wrongGuess(deps, caller, siteId, guess);
 }

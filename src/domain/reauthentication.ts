@@ -8,8 +8,15 @@ import { lockLiveSession, updateSessionProof } from "../store/sessions.ts";
 import { findUser, lockUser } from "../store/users.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
-import { acceptGuess, checkGuess, countGuess } from "./guesses.ts";
-import { acceptCode, type FactorCode } from "./second-factor.ts";
+import {
+  acceptGuess,
+  checkGuess,
+  countGuess,
+  takeBackGuess,
+  tellWrongGuess,
+  wrongGuess,
+} from "./guesses.ts";
+import { acceptCode, amrOf, type FactorCode } from "./second-factor.ts";
 import { type AccessToken, mintAccessToken } from "./tokens.ts";
 import { write } from "./write.ts";
 
@@ -46,8 +53,8 @@ export async function reauthenticate(
   const stored = guess.allowed ? credentials?.password : undefined;
   const verify = () => deps.hasher.verify({ siteId, signal }, password, stored);
   const right = await checkGuess(deps, siteId, guess, verify);
-  if (!right || !credentials) throw new Failure("login_failed");
-  return await write(deps, siteId, async (tx) => {
+  if (!right || !credentials) throw await wrongGuess(deps, caller, siteId, guess);
+  const proved = await write(deps, siteId, async (tx) => {
     const now = deps.clock.now();
     await lockUser(tx, siteId, userId);
     const user = await findUser(tx, siteId, { by: "id", id: userId });
@@ -58,14 +65,20 @@ export async function reauthenticate(
     }
     if (user.mfaEnabled) {
       const accepted = code && (await acceptCode(deps, tx, siteId, userId, code, now));
-      if (!accepted) throw new Failure("login_failed");
+      if (!accepted) {
+        if (code) await tellWrongGuess(deps, tx, caller, siteId, guess);
+        else await takeBackGuess(tx, siteId, guess);
+        return undefined; // Committed; the refusal follows.
+      }
     }
     await acceptGuess(tx, siteId, guess);
-    const amr = user.mfaEnabled ? ["pwd", "otp", "mfa"] : ["pwd"];
+    const amr = amrOf(user.mfaEnabled ? code : undefined);
     const session = await updateSessionProof(tx, siteId, live.id, { authTime: now, amr });
     const act = { kind: "session.reauthenticated", subjectId: userId, clientIp: client.ip };
     await recordAct(tx, siteId, caller, { ...act, details: { session_id: session.id } }, now);
     const accessToken = mintAccessToken(deps, known, session, user, generation);
     return { user, session, accessToken };
   });
+  if (!proved) throw new Failure("login_failed");
+  return proved;
 }

@@ -12,7 +12,7 @@ import {
   insertRefreshToken,
   rotateRefreshToken,
 } from "../store/refresh-tokens.ts";
-import { extendSession } from "../store/sessions.ts";
+import { extendSession, findSession } from "../store/sessions.ts";
 import type { Queryable } from "../store/sql.ts";
 import { findUser } from "../store/users.ts";
 import { recordAct } from "./audit.ts";
@@ -71,8 +71,10 @@ export async function refreshSession(
     const next = await rotate(tx, siteId, secret(text), presented.hash, now);
     if (next.stolen) {
       await endSessionNow(tx, siteId, next.sessionId, now);
+      const subjectId = (await findSession(tx, siteId, next.sessionId))?.userId;
       const details = { session_id: next.sessionId };
-      await recordAct(tx, siteId, caller, { kind: "refresh_token.reused", details }, now);
+      const act = { kind: "refresh_token.reused", details, ...(subjectId && { subjectId }) };
+      await recordAct(tx, siteId, caller, act, now);
       return undefined; // Committed; the refusal follows.
     }
     const idleSeconds = known.site.lifetimes.sessionIdleSeconds;

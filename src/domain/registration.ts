@@ -65,8 +65,10 @@ export async function register(
     return write(deps, siteId, async (tx) => {
       const known = await findUser(tx, siteId, { by: "email", email: registration.email });
       if (!known) return await createUser(deps, tx, caller, site, registration, hash);
+      const isRepeat = registration.id === known.id && known.state === "active";
+      if (isRepeat) return { user: known, token: undefined };
       if (known.emailVerified || known.state !== "active") {
-        return await tellOwner(tx, known);
+        return await tellOwner(deps, tx, caller, known, registration);
       }
       return await registerAgain(deps, tx, caller, site, known.id, registration, compared);
     });
@@ -169,11 +171,12 @@ async function registerAgain(
 ): Promise<Registered | undefined> {
   const locked = await lockUser(tx, site.id, userId);
   if (!locked) throw new Error("a User vanished from its own transaction");
-  if (locked.user.emailVerified) return await tellOwner(tx, locked.user);
+  if (locked.user.emailVerified) {
+    return await tellOwner(deps, tx, caller, locked.user, registration);
+  }
   const storedNow = (await findCredentials(tx, site.id, userId))?.password;
   if (storedNow?.phc !== stored?.phc) return undefined;
   const now = deps.clock.now();
-  if (registration.id === userId) return { user: locked.user, token: undefined };
   let { user } = locked;
   if (!same) user = await forgetRegistrant(deps, tx, locked, now);
   const act = { kind: "user.registered_again", subjectId: userId };
@@ -192,8 +195,9 @@ async function forgetRegistrant(
 ): Promise<User> {
   const { siteId, id } = user;
   await updatePassword(tx, siteId, id, undefined);
-  const blank = { passwordChangeTime: undefined, username: undefined, displayName: "" };
-  if (!user.passwordChangeTime && !user.username && !user.displayName) return user;
+  const { passwordChangeTime, username, displayName, locale } = user;
+  if (!passwordChangeTime && !username && !displayName && !locale) return user;
+  const blank = { passwordChangeTime: undefined, username: undefined, displayName: "", locale: "" };
   const after = { ...user, ...blank, version: nextVersion, updateTime: now };
   const kind = user.passwordChangeTime ? "user_password_changed" : "user_updated";
   return await saveUser(deps, tx, user, after, [kind]);
@@ -215,8 +219,15 @@ async function askToVerify(
   return undefined;
 }
 
-async function tellOwner(tx: Queryable, user: User): Promise<Registered> {
-  const { siteId, id: userId } = user;
+async function tellOwner(
+  deps: Deps,
+  tx: Queryable,
+  caller: Caller,
+  { siteId, id: userId }: User,
+  { client }: Registration,
+): Promise<Registered> {
+  const act = { kind: "user.registered_again", subjectId: userId, clientIp: client.ip };
+  await recordAct(tx, siteId, caller, act, deps.clock.now());
   await addMailJob(tx, { mail: "registered_already", siteId, userId });
   return { user: undefined, token: undefined };
 }

@@ -17,6 +17,12 @@ export type FactorCode =
   | { readonly by: "totp"; readonly code: string }
   | { readonly by: "recovery_code"; readonly code: string };
 
+/** Says how a User has proved who they are (RFC 8176): a recovery code is no `otp`. */
+export function amrOf(code: FactorCode | undefined): readonly string[] {
+  if (!code) return ["pwd"];
+  return code.by === "totp" ? ["pwd", "otp", "mfa"] : ["pwd", "mfa"];
+}
+
 /** How many recovery codes a User has at first. */
 const RECOVERY_CODES = 10;
 

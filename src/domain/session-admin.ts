@@ -52,16 +52,17 @@ export async function revokeSession(
 ): Promise<User> {
   return await write(deps, siteId, async (tx) => {
     const session = await findSession(tx, siteId, id);
-    if (!session || !mayManageSessions(caller, session.userId)) {
+    const user = session && (await findUser(tx, siteId, { by: "id", id: session.userId }));
+    if (!user || user.state === "deleted" || !mayManageSessions(caller, user.id)) {
       throw new Failure("session_not_found");
     }
     const now = deps.clock.now();
     if (await endSessionNow(tx, siteId, id, now)) {
       const details = { session_id: id };
-      const act = { kind: "session.revoked", subjectId: session.userId, details };
+      const act = { kind: "session.revoked", subjectId: user.id, details };
       await recordAct(tx, siteId, caller, act, now);
     }
-    return await requireUser(tx, siteId, session.userId);
+    return user;
   });
 }
 

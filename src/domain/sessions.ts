@@ -38,7 +38,7 @@ export async function logout(
     const now = deps.clock.now();
     const sessionId = await sessionOf(tx, caller, siteId, refreshToken);
     const session = sessionId && (await findSession(tx, siteId, sessionId));
-    if (!session) return undefined;
+    if (!session || isAnothers(caller, session.userId)) return undefined;
     if (await endSessionNow(tx, siteId, session.id, now)) {
       const details = { session_id: session.id };
       const act = { kind: "session.ended", subjectId: session.userId, details };
@@ -109,6 +109,11 @@ export async function endAllSessions(
 ): Promise<{ readonly ended: number; readonly generation: number }> {
   const generation = await voidAccessTokens(tx, siteId, userId, now);
   return { ended: await endSessionsOfUser(tx, siteId, userId, now), generation };
+}
+
+/** A refresh token that a User presents must be its own. */
+function isAnothers(caller: Caller, userId: UserId): boolean {
+  return caller.kind === "user" && caller.userId !== userId;
 }
 
 /** The calling User's own Session, unless a refresh token names one. */

@@ -62,7 +62,7 @@ export async function startSession(
     const mail = { mail: "new_device", siteId: site.id, userId: user.id } as const;
     await addMailJob(tx, { ...mail, sessionId: session.id });
   }
-  const details = { session_id: session.id };
+  const details = { session_id: session.id, amr: [...session.amr] };
   const act = { kind: "session.started", subjectId: user.id, details };
   await recordAct(tx, site.id, caller, { ...act, clientIp: session.client.ip }, now);
   const refreshToken = await mintRefreshToken(tx, session, now);

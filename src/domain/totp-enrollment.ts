@@ -5,6 +5,7 @@ import type { SiteId, UserId } from "../model/id.ts";
 import type { Secret } from "../model/secret.ts";
 import type { Session } from "../model/session.ts";
 import type { User } from "../model/user.ts";
+import { isGeneration } from "../store/credentials.ts";
 import type { LoginChallenge } from "../store/login-challenges.ts";
 import { addMailJob } from "../store/mail-jobs.ts";
 import { confirmTotpFactor, findTotpFactor, replaceTotpFactor } from "../store/second-factors.ts";
@@ -13,7 +14,7 @@ import type { Queryable } from "../store/sql.ts";
 import { type LockedUser, lockUser } from "../store/users.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
-import { acceptGuess, countGuess } from "./guesses.ts";
+import { acceptGuess, countGuess, tellWrongGuess } from "./guesses.ts";
 import { rememberDevice } from "./known-devices.ts";
 import type { KnownSite } from "./known-sites.ts";
 import { findPresentedChallenge, useChallenge } from "./login-challenges.ts";
@@ -40,7 +41,7 @@ export async function enrollTotp(
   deps: Deps,
   caller: Caller,
   siteId: SiteId,
-  enrollmentToken: string,
+  { enrollmentToken, client }: { readonly enrollmentToken: string; readonly client: Client },
 ): Promise<Enrollment> {
   const known = await deps.sites.get(siteId);
   const { site } = known;
@@ -53,6 +54,8 @@ export async function enrollTotp(
     const expireTime = enroller.challenge?.expireTime ?? new Date(now.getTime() + lifetimeMs);
     const secretSealed = sealTotpSecret(deps, siteId, user.id, secret);
     await replaceTotpFactor(tx, siteId, user.id, { secretSealed, expireTime }, now);
+    const act = { kind: "user.mfa_enrollment_started", subjectId: user.id, clientIp: client.ip };
+    await recordAct(tx, siteId, caller, act, now);
     const account = user.email ?? user.username ?? user.id;
     return { secret, uri: totpUri(secret, { issuer: site.name, account }), expireTime };
   });
@@ -87,7 +90,7 @@ export async function confirmTotp(
   const known = await deps.sites.get(siteId);
   const userId = await enrollerOf(deps, caller, siteId, enrollmentToken);
   const guess = await countGuess(deps, siteId, { userId, flow: "enrollment", client });
-  return await write(deps, siteId, async (tx) => {
+  const confirmed = await write(deps, siteId, async (tx) => {
     const now = deps.clock.now();
     const enroller = await lockEnroller(tx, caller, known, enrollmentToken, now);
     const factor = await findTotpFactor(tx, siteId, userId);
@@ -95,7 +98,8 @@ export async function confirmTotp(
       throw new Failure("mfa_not_enrolled");
     }
     if (!guess.allowed || !(await acceptTotpCode(deps, tx, siteId, userId, factor, code, now))) {
-      throw new Failure("login_failed");
+      await tellWrongGuess(deps, tx, caller, siteId, guess);
+      return undefined; // Committed; the refusal follows.
     }
     await confirmTotpFactor(tx, siteId, userId, now);
     await acceptGuess(tx, siteId, guess);
@@ -109,6 +113,8 @@ export async function confirmTotp(
     const started = await goOn(deps, tx, caller, known, enroller, user, client, now);
     return { started, recoveryCodes };
   });
+  if (!confirmed) throw new Failure("login_failed");
+  return confirmed;
 }
 
 /** A User who enrols: with a Session of its own, or in the middle of a login. */
@@ -131,7 +137,10 @@ async function lockEnroller(
       : await findPresentedChallenge(tx, site.id, enrollmentToken, "enrollment", now);
   const userId = challenge?.userId ?? (caller as UserCaller).userId;
   const locked = await lockUser(tx, site.id, userId);
-  if (locked?.user.state !== "active") throw new Failure("credential_invalid");
+  const isVoid = challenge && !(await isGeneration(tx, site.id, userId, challenge.generation));
+  if (locked?.user.state !== "active" || isVoid) {
+    throw new Failure(challenge ? "one_time_token_invalid" : "credential_invalid");
+  }
   if (locked.user.mfaEnabled) throw new Failure("mfa_already_enrolled");
   if (challenge) return { locked, challenge };
   return { locked, session: await requireRecentLogin(tx, site, caller as UserCaller, now) };

@@ -9,6 +9,19 @@ import { clientAddressOf } from "./client-address.ts";
 
 const REQUEST_ID = /^[\w-]{1,64}$/;
 
+/** The lines of the log about calls. */
+export interface CallLines {
+  /** Begins the line of a call. */
+  begin(call: BegunCall): CallLine;
+}
+
+/** The line of a call that is under way. */
+export interface CallLine {
+  readonly requestId: string;
+  /** Ends it, with the error that ended the call, if any. */
+  write(caller: Caller, error: unknown): void;
+}
+
 /**
  * Creates the interceptor that writes one line for each call, when it has ended: which RPC, by
  * whom, how it ended, how long it took. It names fields one by one; nothing of a message or a
@@ -16,9 +29,9 @@ const REQUEST_ID = /^[\w-]{1,64}$/;
  *
  * `x-request-id` is taken from the caller or made here, and answered.
  */
-export function logCalls(log: Logger): Interceptor {
+export function logCalls(lines: CallLines): Interceptor {
   return (next) => async (request) => {
-    const { requestId, write } = beginCallLine(log, {
+    const { requestId, write } = lines.begin({
       method: request.method,
       requestId: request.header.get("x-request-id"),
       clientAddress: clientAddressOf(request.contextValues),
@@ -45,17 +58,33 @@ export interface BegunCall {
   readonly clientAddress: string;
 }
 
-/** Begins the line of a call; `write` is for its end, with the error that ended it, if any. */
-export function beginCallLine(log: Logger, { method, requestId: given, clientAddress }: BegunCall) {
+/**
+ * Creates the lines. Of calls of one RPC that a flood makes to be refused for load, one a second
+ * has a line of its own; the others are told by their number, so that the flood costs no more by
+ * being written down.
+ */
+export function createCallLines(log: Logger): CallLines {
+  const isCounted = createRefusalCounter(log);
+  return { begin: (call) => beginCallLine(log, isCounted, call) };
+}
+
+function beginCallLine(
+  log: Logger,
+  isCounted: RefusalCounter,
+  { method, requestId: given, clientAddress }: BegunCall,
+): CallLine {
   const beginMs = performance.now();
   const requestId = requestIdOf(given);
   return {
     requestId,
-    write(caller: Caller, error: unknown): void {
-      const { code, reason } = outcomeOf(error);
+    write(caller, error) {
+      const rpc = `${method.parent.typeName}/${method.name}`;
+      const outcome = outcomeOf(error);
+      if (isCounted(rpc, outcome)) return;
+      const { code, reason } = outcome;
       log.info(
         {
-          rpc: `${method.parent.typeName}/${method.name}`,
+          rpc,
           requestId,
           code,
           reason,
@@ -66,6 +95,29 @@ export function beginCallLine(log: Logger, { method, requestId: given, clientAdd
         "call",
       );
     },
+  };
+}
+
+const REFUSALS_FOR_LOAD = new Set(["overloaded", "rate_limited"]);
+const REFUSALS_MS = 1_000;
+
+/** Tells whether a call has been counted, and so needs no line of its own. */
+type RefusalCounter = (rpc: string, outcome: Outcome) => boolean;
+
+function createRefusalCounter(log: Logger): RefusalCounter {
+  const counts = new Map<string, number>();
+  return (rpc, { code, reason }) => {
+    if (reason === undefined || !REFUSALS_FOR_LOAD.has(reason)) return false;
+    const id = `${rpc} ${reason}`;
+    const count = counts.get(id);
+    counts.set(id, count === undefined ? 0 : count + 1);
+    if (count !== undefined) return true;
+    setTimeout(() => {
+      const calls = counts.get(id) ?? 0;
+      counts.delete(id);
+      if (calls > 0) log.info({ rpc, code, reason, calls }, "more calls ended alike");
+    }, REFUSALS_MS).unref();
+    return false;
   };
 }
 
@@ -88,25 +140,30 @@ function requestIdOf(given: string | null): string {
   return given !== null && REQUEST_ID.test(given) ? given : randomUUID();
 }
 
-function outcomeOf(error: unknown): { readonly code: string; readonly reason?: string } {
-  if (error === undefined) return { code: "ok" };
-  const { code, ...rest } = ConnectError.from(error);
-  const detail = ConnectError.from(error).findDetails(ErrorDetailSchema)[0] ?? rest;
-  const name = Code[code].replace(/(?<!^)[A-Z]/g, "_$&").toLowerCase();
-  if (!("reason" in detail)) return { code: name };
-  return { code: name, reason: reasonName(detail.reason) };
+const REASON_NAMES = new Map<number, string>(
+  Object.entries(ErrorReason).map(([name, number]) => [number, name.toLowerCase()]),
+);
+
+interface Outcome {
+  readonly code: string;
+  readonly reason?: string;
 }
 
-function reasonName(reason: unknown): string {
-  const entry = Object.entries(ErrorReason).find(([, number]) => number === reason);
-  return entry?.[0].toLowerCase() ?? "unknown";
+function outcomeOf(error: unknown): Outcome {
+  if (error === undefined) return { code: "ok" };
+  const connectError = ConnectError.from(error);
+  const detail = connectError.findDetails(ErrorDetailSchema)[0];
+  const code = Code[connectError.code].replace(/(?<!^)[A-Z]/g, "_$&").toLowerCase();
+  if (!detail) return { code };
+  return { code, reason: REASON_NAMES.get(detail.reason) ?? "unknown" };
 }
 
 function callerFields(caller: Caller): Readonly<Record<string, string>> {
   switch (caller.kind) {
     case "anonymous":
-    case "operator":
       return { caller: caller.kind };
+    case "operator":
+      return { caller: caller.kind, ...(caller.keyId && { keyId: caller.keyId }) };
     case "site_key":
       return { caller: caller.kind, siteId: caller.siteId, keyId: caller.keyId };
     case "user":

@@ -55,7 +55,7 @@ export function loginCalls(deps: Deps): Partial<ServiceImpl<typeof AuthService>>
         {
           password: parsePasswordAttempt(request.password, "password"),
           code: request.code.case && parseCode(request.code),
-          client: clientOf(undefined, context),
+          client: clientOf(request.client, context),
           signal: context.signal,
         },
       );

@@ -15,11 +15,13 @@ import { parseToken, parseTotpCode } from "./one-time-fields.ts";
 /** The calls about a User's second factor. */
 export function mfaCalls(deps: Deps): Partial<ServiceImpl<typeof AuthService>> {
   return {
-    async enrollTotp(request, { values }) {
-      const caller = callerOf(values);
+    async enrollTotp(request, context) {
+      const caller = callerOf(context.values);
       const siteId = siteOf(caller, request.siteId);
-      const token = parseEnrollmentToken(caller, request.enrollmentToken);
-      const { secret, uri, expireTime } = await enrollTotp(deps, caller, siteId, token);
+      const { secret, uri, expireTime } = await enrollTotp(deps, caller, siteId, {
+        enrollmentToken: parseEnrollmentToken(caller, request.enrollmentToken),
+        client: clientOf(request.client, context),
+      });
       return {
         secret: secret.reveal(),
         otpauthUri: uri.reveal(),

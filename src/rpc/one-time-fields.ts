@@ -1,12 +1,14 @@
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { Delivery, OneTimePurpose } from "../../gen/signet/v1/auth_service_pb.ts";
 import { hasScope } from "../domain/access.ts";
+import type { Deps } from "../domain/deps.ts";
 import { readNewPassword } from "../domain/new-password.ts";
 import type { MintedOneTimeToken } from "../domain/one-time.ts";
 import type { Caller } from "../model/caller.ts";
 import { Failure, invalidField } from "../model/failure.ts";
 import { LIMITS } from "../model/limits.ts";
 import type { OneTimePurpose as Purpose } from "../model/one-time.ts";
+import type { Secret } from "../model/secret.ts";
 import type { Site } from "../model/site.ts";
 
 /** Those who could look the address up anyway, or are sent its tokens. */
@@ -37,9 +39,13 @@ export function parseRedirectUrl(url: string, site: Site): string {
 }
 
 /** Reads a new password, where one is given. */
-export function parseOptionalPassword(password: string, site: Site) {
+export async function parseOptionalPassword(
+  deps: Deps,
+  password: string,
+  site: Site,
+): Promise<Secret | undefined> {
   if (password === "") return undefined;
-  return readNewPassword(site, password, "password");
+  return await readNewPassword(deps, site, password, "password");
 }
 
 /** Reads a token of whatever kind; one that is too long is as unknown as one never made. */

@@ -33,7 +33,7 @@ export function passwordCalls(deps: Deps): Partial<ServiceImpl<typeof AuthServic
       const { site } = await deps.sites.get(siteId);
       const { user, redirectUrl } = await resetPassword(deps, caller, siteId, {
         token: parseToken(request.token, "token"),
-        newPassword: readNewPassword(site, request.newPassword, "new_password"),
+        newPassword: await readNewPassword(deps, site, request.newPassword, "new_password"),
         client: clientOf(request.client, context),
         signal: context.signal,
       });
@@ -46,8 +46,8 @@ export function passwordCalls(deps: Deps): Partial<ServiceImpl<typeof AuthServic
       const { currentPassword: current, newPassword } = request;
       const { user, renewed } = await changePassword(deps, caller, {
         currentPassword: current ? parsePasswordAttempt(current, "current_password") : undefined,
-        newPassword: readNewPassword(site, newPassword, "new_password"),
-        client: clientOf(undefined, context),
+        newPassword: await readNewPassword(deps, site, newPassword, "new_password"),
+        client: clientOf(request.client, context),
         signal: context.signal,
       });
       return {

@@ -36,7 +36,7 @@ export function registrationCalls(deps: Deps): Partial<ServiceImpl<typeof AuthSe
       const caller = callerOf(context.values);
       const siteId = siteOf(caller, request.siteId);
       const { site } = await deps.sites.get(siteId);
-      const registration = parseRegistration(request, context, caller, site);
+      const registration = await parseRegistration(deps, request, context, caller, site);
       const { user, token } = await register(deps, caller, siteId, registration);
       return {
         ...(user && maySeeOutcome(caller) && { userId: user.id, version: BigInt(user.version) }),
@@ -50,7 +50,7 @@ export function registrationCalls(deps: Deps): Partial<ServiceImpl<typeof AuthSe
       const { site } = await deps.sites.get(siteId);
       const { user, redirectUrl } = await acceptInvitation(deps, caller, siteId, {
         token: parseToken(request.token, "token"),
-        password: readNewPassword(site, request.password, "password"),
+        password: await readNewPassword(deps, site, request.password, "password"),
         fields: parseAcceptedFields(request),
         client: clientOf(request.client, context),
         signal: context.signal,
@@ -64,7 +64,7 @@ export function registrationCalls(deps: Deps): Partial<ServiceImpl<typeof AuthSe
       const { site } = await deps.sites.get(siteId);
       const { user, redirectUrl } = await verifyEmail(deps, caller, siteId, {
         token: parseToken(request.token, "token"),
-        password: parseOptionalPassword(request.password, site),
+        password: await parseOptionalPassword(deps, request.password, site),
         username: parseOptionalUsername(request.username),
         client: clientOf(request.client, context),
         signal: context.signal,
@@ -74,7 +74,8 @@ export function registrationCalls(deps: Deps): Partial<ServiceImpl<typeof AuthSe
   };
 }
 
-function parseRegistration(
+async function parseRegistration(
+  deps: Deps,
   request: RegisterRequest,
   context: HandlerContext,
   caller: Caller,
@@ -86,7 +87,7 @@ function parseRegistration(
   return {
     id: parseOptionalId<UserId>(request.id, "id"),
     email: parseEmailAddress(request.email, "email"),
-    password: parseOptionalPassword(request.password, site),
+    password: await parseOptionalPassword(deps, request.password, site),
     username: parseOptionalUsername(request.username),
     displayName: parseText(request.displayName, "display_name", { max: LIMITS.nameLengthMax }),
     locale: request.locale && parseLocale(request.locale, "locale"),

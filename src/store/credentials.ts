@@ -176,13 +176,3 @@ export async function takeDisabledFrom(
     select disabled_from from before`);
   return rows[0]?.disabled_from ?? undefined;
 }
-
-/** Removes what a deleted User signed in with. */
-export async function deleteCredentials(
-  db: Queryable,
-  siteId: SiteId,
-  userId: UserId,
-): Promise<void> {
-  await db.query(sql`
-    delete from signet.credentials where site_id = ${siteId} and user_id = ${userId}`);
-}

@@ -76,13 +76,3 @@ export async function confirmEmailChange(
     update signet.email_changes set confirm_time = ${now}
      where site_id = ${siteId} and id = ${id}`);
 }
-
-/** Forgets the changes of address of a User, with the addresses. */
-export async function deleteEmailChanges(
-  db: Queryable,
-  siteId: SiteId,
-  userId: UserId,
-): Promise<void> {
-  await db.query(sql`
-    delete from signet.email_changes where site_id = ${siteId} and user_id = ${userId}`);
-}

@@ -8,9 +8,12 @@ export interface GuessCounter {
   readonly deviceHash: Buffer;
 }
 
-/** A guess that may be checked, and whether it was the last one before the lock. */
+/** A guess that may be checked. */
 export interface CountedGuess {
+  /** Whether it was the last one before the lock. */
   readonly locked: boolean;
+  /** Whether the audit log has been told of a wrong guess since the counter began. */
+  readonly told: boolean;
 }
 
 /**
@@ -38,13 +41,27 @@ export async function countGuess(
        set guesses = case when g.lock_expire_time is null then g.guesses + 1 else 1 end,
            lock_expire_time = case when g.lock_expire_time is null and g.guesses + 1 >= ${max}
                                    then ${lockUntil}::timestamptz end,
+           told = g.told and g.lock_expire_time is null,
            update_time = ${now}
      where g.lock_expire_time is null or g.lock_expire_time <= ${now}
-    returning lock_expire_time is not null as locked`);
+    returning lock_expire_time is not null as locked, told`);
   return rows[0];
 }
 
-/** Takes a counted guess back that was not checked, so that another may be. */
+/** Notes that the audit log is told of a wrong guess; of any number of callers, one gets true. */
+export async function markTold(
+  db: Queryable,
+  siteId: SiteId,
+  { accountId, deviceHash }: GuessCounter,
+): Promise<boolean> {
+  const { rowCount } = await db.query(sql`
+    update signet.guess_counts set told = true
+     where site_id = ${siteId} and account_id = ${accountId} and device_hash = ${deviceHash}
+       and not told`);
+  return rowCount === 1;
+}
+
+/** Takes a counted guess back that does not count after all, so that another may be checked. */
 export async function uncountGuess(
   db: Queryable,
   siteId: SiteId,

@@ -51,13 +51,3 @@ export async function hasSignedInFrom(
          and client_user_agent = ${userAgent}) as known`);
   return rows[0]?.known === true;
 }
-
-/** Forgets the devices of a User. */
-export async function deleteKnownDevices(
-  db: Queryable,
-  siteId: SiteId,
-  userId: UserId,
-): Promise<void> {
-  await db.query(sql`
-    delete from signet.known_devices where site_id = ${siteId} and user_id = ${userId}`);
-}

@@ -49,13 +49,3 @@ export async function setAttemptOutcome(
     update signet.login_attempts set outcome = ${outcome}
      where site_id = ${siteId} and id = ${id}`);
 }
-
-/** Removes the attempts at a User's account. */
-export async function deleteLoginAttempts(
-  db: Queryable,
-  siteId: SiteId,
-  userId: UserId,
-): Promise<void> {
-  await db.query(sql`
-    delete from signet.login_attempts where site_id = ${siteId} and user_id = ${userId}`);
-}

@@ -68,13 +68,3 @@ export async function consumeLoginChallenge(
      where site_id = ${siteId} and token_hash = ${tokenHash} and use_time is null`);
   return rowCount === 1;
 }
-
-/** Removes what waits of a User. */
-export async function deleteLoginChallenges(
-  db: Queryable,
-  siteId: SiteId,
-  userId: UserId,
-): Promise<void> {
-  await db.query(sql`
-    delete from signet.login_challenges where site_id = ${siteId} and user_id = ${userId}`);
-}

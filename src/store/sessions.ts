@@ -1,6 +1,6 @@
 import type { SessionId, SiteId, UserId } from "../model/id.ts";
 import type { Session } from "../model/session.ts";
-import { fragment, type Queryable, sql } from "./sql.ts";
+import { fragment, type Queryable, type Reader, sql } from "./sql.ts";
 
 interface SessionRow {
   readonly id: SessionId;
@@ -150,18 +150,18 @@ export async function endSessionsOfUser(
 
 /** Tells whether a Session is alive and its User's generation is the token's. */
 export async function isSessionAlive(
-  db: Queryable,
+  db: Reader,
   siteId: SiteId,
   id: SessionId,
   generation: number,
   now: Date,
 ): Promise<boolean> {
-  const { rowCount } = await db.query(sql`
+  const { rows } = await db.query(sql`
     select from signet.sessions s
       join signet.credentials c on c.site_id = s.site_id and c.user_id = s.user_id
      where s.site_id = ${siteId} and s.id = ${id} and s.end_time is null
        and s.absolute_expire_time > ${now} and c.generation = ${generation}`);
-  return rowCount === 1;
+  return rows.length === 1;
 }
 
 function toSession(row: SessionRow): Session {

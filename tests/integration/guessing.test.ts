@@ -267,7 +267,7 @@ async function countRows() {
     database.adminUrl,
     `select count(*) filter (where outcome = 'failed') as failed,
             count(*) filter (where outcome = 'refused') as refused,
-            (select count(*) from signet.guess_counts) as counters,
+            (select count(*) from signet.guess_counts where account_id <> site_id) as counters,
             coalesce(string_agg(encode(identifier_digest, 'escape'), ' '), '') as digests
        from signet.login_attempts`,
   );
