@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import { idFromBytes, idToBytes, type SiteId } from "../model/id.ts";
 import { type Secret, secret } from "../model/secret.ts";
 import { decodeBase64Url } from "./base64url.ts";
@@ -68,5 +68,5 @@ function readBody(prefix: string, bytes: number, text: string): Buffer | undefin
 
 /** The kind is hashed too, so that a hash of one table never matches in another. */
 function hashOf(kind: SiteSecretKind | "operator_key", text: string): Buffer {
-  return createHash("sha256").update(`signet:${kind}\0${text}`).digest();
+  return hash("sha256", `signet:${kind}\0${text}`, "buffer");
 }

@@ -1,6 +1,6 @@
 import { mintSiteSecret } from "../crypto/site-secret.ts";
-import type { ApiKey } from "../model/api-key.ts";
-import type { Caller, Scope } from "../model/caller.ts";
+import type { ApiKey, ApiKeyPage } from "../model/api-key.ts";
+import type { Caller } from "../model/caller.ts";
 import { Failure } from "../model/failure.ts";
 import { type ApiKeyId, newId, type SiteId } from "../model/id.ts";
 import type { Secret } from "../model/secret.ts";
@@ -14,16 +14,20 @@ import { insertRevocation } from "../store/revocations.ts";
 import { findSite } from "../store/sites.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
+import { checkGrant, type Grant, requireKeyNow, requireRecentAdmin } from "./key-grants.ts";
 import { REVOCATION_MS } from "./revocation-lifetime.ts";
 import { write } from "./write.ts";
 
 /** What a new key is for. */
-export interface NewApiKey {
+export interface NewApiKey extends Grant {
   readonly id: ApiKeyId | undefined;
   readonly label: string;
-  readonly scopes: readonly Scope[];
-  readonly userFields: readonly string[];
-  readonly expireTime: Date | undefined;
+}
+
+/** A key, and its secret where it was made just now. */
+export interface CreatedKey<Key> {
+  readonly key: Key;
+  readonly secret: Secret | undefined;
 }
 
 /**
@@ -31,14 +35,14 @@ export interface NewApiKey {
  * answers with the key alone.
  *
  * @throws {Failure} `site_not_found`; `id_taken`; `access_denied` where a caller would give
- *   more than it has.
+ *   more than it has; `recent_login_required` for an admin; `credential_invalid`.
  */
 export async function createApiKey(
   deps: Deps,
   caller: Caller,
   siteId: SiteId,
   wanted: NewApiKey,
-): Promise<{ readonly key: ApiKey; readonly secret: Secret | undefined }> {
+): Promise<CreatedKey<ApiKey>> {
   checkGrant(caller, wanted);
   const now = deps.clock.now();
   const minted = mintSiteSecret("site_key", siteId);
@@ -51,7 +55,10 @@ export async function createApiKey(
     revokeTime: undefined,
   };
   return await write(deps, siteId, async (tx) => {
-    if (!(await findSite(tx, siteId))) throw new Failure("site_not_found");
+    const site = await findSite(tx, siteId);
+    if (!site) throw new Failure("site_not_found");
+    await requireRecentAdmin(tx, site, caller, now);
+    await requireKeyNow(tx, caller);
     if (await insertApiKey(tx, key, minted.hash)) {
       const act = { kind: "api_key.created", subjectId: key.id, details: { scopes: key.scopes } };
       await recordAct(tx, siteId, caller, act, now);
@@ -63,16 +70,18 @@ export async function createApiKey(
   });
 }
 
-/** Lists at most `limit` keys of the Site, the newest first. */
-export async function listApiKeys(
-  deps: Deps,
-  siteId: SiteId,
-  page: { readonly after: ApiKeyId | undefined; readonly limit: number },
-): Promise<ApiKey[]> {
+/** Lists a page of the keys of the Site, the newest first. @throws {Failure} `site_not_found` */
+export async function listApiKeys(deps: Deps, siteId: SiteId, page: ApiKeyPage): Promise<ApiKey[]> {
+  await deps.sites.get(siteId);
   return await deps.db.inSite(siteId, (tx) => listStoredKeys(tx, siteId, page), { readOnly: true });
 }
 
-/** Revokes a key, within a second on every process. @throws {Failure} `api_key_not_found` */
+/**
+ * Revokes a key, within a second on every process. To revoke twice is no error.
+ *
+ * @throws {Failure} `site_not_found`, `api_key_not_found`; `recent_login_required` for an admin;
+ *   `credential_invalid`.
+ */
 export async function revokeApiKey(
   deps: Deps,
   caller: Caller,
@@ -81,6 +90,9 @@ export async function revokeApiKey(
 ): Promise<ApiKey> {
   return await write(deps, siteId, async (tx) => {
     const now = deps.clock.now();
+    const site = await findSite(tx, siteId);
+    if (!site) throw new Failure("site_not_found");
+    await requireRecentAdmin(tx, site, caller, now);
     const revoked = await revokeStoredKey(tx, siteId, id, now);
     if (revoked) {
       const expireTime = new Date(now.getTime() + REVOCATION_MS);
@@ -92,26 +104,4 @@ export async function revokeApiKey(
     if (!key) throw new Failure("api_key_not_found");
     return key;
   });
-}
-
-/** A key gives at most what it has itself; an admin gives nothing that takes in tokens. */
-function checkGrant(caller: Caller, wanted: NewApiKey): void {
-  if (caller.kind === "operator") return;
-  const within =
-    caller.kind === "site_key"
-      ? wanted.scopes.every((scope) => caller.scopes.includes(scope)) &&
-        isWithin(wanted.userFields, caller.userFields) &&
-        endsBy(wanted.expireTime, caller.expireTime)
-      : !wanted.scopes.includes("auth.tokens") && !wanted.scopes.includes("peer");
-  if (!within) throw new Failure("access_denied");
-}
-
-/** An empty projection is the widest. */
-function isWithin(fields: readonly string[], own: readonly string[]): boolean {
-  if (own.length === 0) return true;
-  return fields.length > 0 && fields.every((field) => own.includes(field));
-}
-
-function endsBy(wanted: Date | undefined, own: Date | undefined): boolean {
-  return own === undefined || (wanted !== undefined && wanted <= own);
 }

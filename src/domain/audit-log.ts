@@ -1,7 +1,9 @@
 import type { AuditEntry, AuditFilter } from "../model/audit.ts";
-import { invalidField } from "../model/failure.ts";
+import type { Caller } from "../model/caller.ts";
+import { Failure, invalidField } from "../model/failure.ts";
 import { type AuditEventId, idFromBytes, idToBytes, type SiteId } from "../model/id.ts";
 import { hasLinksFrom, listChain, listEvents } from "../store/audit-lists.ts";
+import { hasBeenSite } from "../store/site-deletion.ts";
 import type { Queryable } from "../store/sql.ts";
 import { chainNow } from "./audit-chain.ts";
 import type { Deps } from "./deps.ts";
@@ -23,8 +25,23 @@ export interface AuditPage {
 }
 
 /**
- * Lists at most `limit` events. What was committed before the first page was asked for is in the
- * chain when it is read.
+ * Requires that a Site has a log that the caller may read: an operator also reads that of a Site
+ * that is deleted, which tells by whom.
+ *
+ * @throws {Failure} `site_not_found`
+ */
+export async function requireLogOf(deps: Deps, caller: Caller, siteId: SiteId): Promise<void> {
+  if (caller.kind !== "operator") {
+    await deps.sites.get(siteId);
+    return;
+  }
+  const exists = await deps.db.inSite(siteId, (tx) => hasBeenSite(tx, siteId), { readOnly: true });
+  if (!exists) throw new Failure("site_not_found");
+}
+
+/**
+ * Lists at most `limit` events of a Site, or with `NO_SITE` of those that concern none. What was
+ * committed before the first page was asked for is in the chain when it is read.
  *
  * @throws {Failure} `invalid_page_token`, `invalid_field` for `sequence_from`.
  */
@@ -34,7 +51,6 @@ export async function listAuditEvents(
   asked: AuditQuestion,
   page: { readonly token: string; readonly limit: number },
 ): Promise<AuditPage> {
-  await deps.sites.get(siteId);
   const isChain = asked.oldestFirst && isUnconditional(asked.filter);
   if (asked.sequenceFrom > 0 && !isChain) {
     throw invalidField("sequence_from", "wants oldest_first and no further condition");

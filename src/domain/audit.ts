@@ -2,7 +2,7 @@ import { subjectKindOf } from "../model/audit.ts";
 import type { Caller } from "../model/caller.ts";
 import { type AuditEventId, newId, type SiteId } from "../model/id.ts";
 import type { JsonObject, JsonValue } from "../model/json.ts";
-import { insertAuditEvent } from "../store/audit-events.ts";
+import { insertAuditEvent, insertAuditEvents } from "../store/audit-events.ts";
 import type { Queryable } from "../store/sql.ts";
 
 /** What happened, in the words of the audit log. */
@@ -42,6 +42,25 @@ export async function recordAct(
   });
 }
 
+/** Writes the same kind of act on several objects. */
+export async function recordActs(
+  tx: Queryable,
+  siteId: SiteId,
+  actor: Actor,
+  { kind, subjectIds }: { readonly kind: string; readonly subjectIds: readonly string[] },
+  now: Date,
+): Promise<void> {
+  const event = {
+    kind,
+    actorKind: actor.kind,
+    actorId: actorId(actor),
+    subjectKind: subjectKindOf(kind),
+    createTime: now,
+  };
+  const about = subjectIds.map((subjectId) => ({ id: newId<AuditEventId>(now), subjectId }));
+  await insertAuditEvents(tx, siteId, event, about);
+}
+
 function actorId(actor: Actor): string {
   switch (actor.kind) {
     case "site_key":
@@ -49,6 +68,7 @@ function actorId(actor: Actor): string {
     case "user":
       return actor.userId;
     case "operator":
+      return actor.keyId ?? "";
     case "anonymous":
     case "system":
       return "";

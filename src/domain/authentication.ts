@@ -1,7 +1,7 @@
-import { operatorKeyHash, readSiteSecret } from "../crypto/site-secret.ts";
-import type { Caller, SiteKeyCaller } from "../model/caller.ts";
+import { operatorKeyHash, type PresentedSecret, readSiteSecret } from "../crypto/site-secret.ts";
+import type { Caller, OperatorCaller, SiteKeyCaller } from "../model/caller.ts";
 import { Failure } from "../model/failure.ts";
-import { parseId, type SiteId } from "../model/id.ts";
+import { NO_SITE, parseId, type SiteId } from "../model/id.ts";
 import { LIMITS } from "../model/limits.ts";
 import { sameBytes } from "../model/secret.ts";
 import { issuerOf } from "../model/site.ts";
@@ -23,37 +23,68 @@ const BEARER = /^Bearer ([\x21-\x7e]+)$/i; // RFC 6750 §2.1.
 
 /** Creates the check of credentials: operator key, site key or access token. */
 export function createAuthentication(deps: Deps, keyRing: KeyRing): Authentication {
+  const readKey = createKeyReader();
   return {
     async authenticate(authorization) {
       if (authorization === null) return { kind: "anonymous" };
       if (authorization.length > LIMITS.tokenLengthMax + 16) throw badCredential();
       const credential = BEARER.exec(authorization)?.[1];
       if (credential === undefined) throw badCredential();
-      if (credential.startsWith("sgn_op_")) return authenticateOperator(deps, credential);
-      if (credential.startsWith("sgn_")) return await authenticateKey(deps, keyRing, credential);
+      if (credential.startsWith("sgn_op_")) {
+        return await authenticateOperator(deps, keyRing, credential);
+      }
+      if (credential.startsWith("sgn_")) {
+        return await authenticateKey(deps, keyRing, readKey(credential));
+      }
       return await authenticateUser(deps, credential);
     },
   };
 }
 
-function authenticateOperator(deps: Deps, credential: string): Caller {
+/** The key of the environment needs no database, and cannot be revoked. */
+async function authenticateOperator(
+  deps: Deps,
+  keyRing: KeyRing,
+  credential: string,
+): Promise<OperatorCaller> {
   const hash = operatorKeyHash(credential);
-  if (!hash || !sameBytes(hash, deps.operatorKeyHash)) throw badCredential();
-  return { kind: "operator" };
+  if (hash && sameBytes(hash, deps.operatorKeyHash)) return { kind: "operator" };
+  const caller = hash && (await keyRing.findOperator(hash));
+  if (!caller?.keyId || isOver(caller.expireTime, deps)) throw badCredential();
+  if (deps.live.isKeyRevoked(NO_SITE, caller.keyId)) throw badCredential();
+  return caller;
 }
 
 async function authenticateKey(
   deps: Deps,
   keyRing: KeyRing,
-  credential: string,
+  presented: PresentedSecret | undefined,
 ): Promise<SiteKeyCaller> {
-  const presented = readSiteSecret("site_key", credential);
   const caller = presented && (await keyRing.find(presented));
   if (!caller) throw badCredential();
-  const now = deps.clock.now();
-  if (caller.expireTime && caller.expireTime <= now) throw badCredential();
+  if (isOver(caller.expireTime, deps)) throw badCredential();
   if (deps.live.isKeyRevoked(caller.siteId, caller.keyId)) throw badCredential();
   return caller;
+}
+
+function isOver(expireTime: Date | undefined, { clock }: Deps): boolean {
+  return expireTime !== undefined && expireTime <= clock.now();
+}
+
+/** Keys whose hash is remembered: the busiest backends have few. About 1 MB. */
+const KEYS_READ_MAX = 2_000;
+
+/** Creates a reader of site keys that hashes none twice that it has read lately. */
+function createKeyReader(): (credential: string) => PresentedSecret | undefined {
+  const read = new Map<string, PresentedSecret>();
+  return (credential) => {
+    const known = read.get(credential);
+    if (known) return known;
+    const presented = readSiteSecret("site_key", credential);
+    if (read.size >= KEYS_READ_MAX) read.clear();
+    if (presented) read.set(credential, presented);
+    return presented;
+  };
 }
 
 /** The issuer names the Site; a token of ExchangeToken, made for others, is refused. */
@@ -69,8 +100,8 @@ async function authenticateUser(deps: Deps, token: string): Promise<Caller> {
   return { kind: "user", siteId, userId, sessionId, roles, token: claims };
 }
 
-/** Reads whose keys to check the token with; nothing else of it is believed yet. */
-function siteOfToken(publicUrl: string, token: string): SiteId | undefined {
+/** Reads whose keys to check a token with; nothing else of it is believed yet. */
+export function siteOfToken(publicUrl: string, token: string): SiteId | undefined {
   try {
     const payload: unknown = JSON.parse(
       Buffer.from(token.split(".")[1] ?? "", "base64url").toString(),

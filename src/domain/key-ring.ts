@@ -1,59 +1,101 @@
 import type { PresentedSecret } from "../crypto/site-secret.ts";
-import type { ApiKey } from "../model/api-key.ts";
-import type { SiteKeyCaller } from "../model/caller.ts";
-import { findApiKeyByHash, touchApiKey } from "../store/api-keys.ts";
+import type { ApiKey, OperatorKey } from "../model/api-key.ts";
+import type { OperatorCaller, SiteKeyCaller } from "../model/caller.ts";
+import { NO_SITE } from "../model/id.ts";
+import { findApiKeyByHash } from "../store/api-keys.ts";
 import type { Database } from "../store/database.ts";
+import { findOperatorKeyByHash } from "../store/operator-keys.ts";
+import type { KeyUses } from "./key-uses.ts";
 
-/** The site keys that this process has seen. Revocation and expiry are the caller's check. */
+/** The keys that this process has seen. Revocation and expiry are the caller's check. */
 export interface KeyRing {
-  /** Returns who holds the key; undefined if it is unknown or was revoked when it was read. */
+  /** Returns who holds a site key; undefined if it is unknown or was revoked when it was read. */
   find(presented: PresentedSecret): Promise<SiteKeyCaller | undefined>;
+  /** Returns who holds an operator key, by its hash, other than the environment's. */
+  findOperator(hash: Buffer): Promise<OperatorCaller | undefined>;
 }
 
-const KEYS_MAX = 10_000;
-/** A net under the log: a key is read anew at least so often. Its last use is noted then. */
-const KEEP_MS = 60_000;
+const KEYS_MAX = 20_000;
+/** A net under the log: a key is read anew at least so often. */
+const KEEP_MS = 5 * 60_000;
+/** The last use is told to the minute. */
+const NOTE_USE_MS = 60_000;
 
-interface Entry {
+interface Entry<Holder> {
   readonly readMs: number;
-  readonly caller: SiteKeyCaller;
+  readonly holder: Holder;
+  usedMs: number;
 }
 
 /** Creates the memory of keys. While the reader lags, nothing is believed without a look. */
-export function createKeyRing(db: Database, isFresh: () => boolean): KeyRing {
-  const entries = new Map<string, Entry>();
-
-  async function read({ siteId, hash }: PresentedSecret): Promise<SiteKeyCaller | undefined> {
-    const key = await db.validation.inSite(siteId, async (tx) => {
-      const found = await findApiKeyByHash(tx, siteId, hash);
-      if (found && !found.revokeTime) await touchApiKey(tx, siteId, found.id, new Date());
-      return found;
+export function createKeyRing(options: {
+  readonly db: Pick<Database, "validation">;
+  readonly isFresh: () => boolean;
+  readonly uses: KeyUses;
+}): KeyRing {
+  const { db, isFresh, uses } = options;
+  const siteKeys = createMemory<PresentedSecret, SiteKeyCaller>(isFresh, async (presented) => {
+    const { siteId, hash } = presented;
+    const key = await db.validation.inSite(siteId, (tx) => findApiKeyByHash(tx, siteId, hash), {
+      readOnly: true,
     });
-    return key && !key.revokeTime ? toCaller(key) : undefined;
-  }
+    return key && !key.revokeTime ? toSiteKeyCaller(key) : undefined;
+  });
+  const operatorKeys = createMemory<{ hash: Buffer }, OperatorCaller>(isFresh, async ({ hash }) => {
+    const key = await findOperatorKeyByHash({ query: db.validation.acrossSites }, hash);
+    return key && !key.revokeTime ? toOperatorCaller(key) : undefined;
+  });
 
-  function remember(name: string, caller: SiteKeyCaller, readMs: number): void {
+  return {
+    find: (presented) =>
+      siteKeys(presented, ({ siteId, keyId }: SiteKeyCaller) => uses.note(siteId, keyId)),
+    findOperator: (hash) =>
+      operatorKeys({ hash }, ({ keyId }) => {
+        if (keyId) uses.note(NO_SITE, keyId);
+      }),
+  };
+}
+
+/** Creates a memory of those who were found by the hash of a key. */
+function createMemory<Presented extends { readonly hash: Buffer }, Holder>(
+  isFresh: () => boolean,
+  read: (presented: Presented) => Promise<Holder | undefined>,
+) {
+  const entries = new Map<string, Entry<Holder>>();
+
+  function remember(name: string, entry: Entry<Holder>): void {
     entries.delete(name);
-    entries.set(name, { readMs, caller });
+    entries.set(name, entry);
     const [oldest] = entries.keys();
     if (entries.size > KEYS_MAX && oldest !== undefined) entries.delete(oldest);
   }
 
-  return {
-    async find(presented) {
-      const name = presented.hash.toString("base64");
-      const known = entries.get(name);
-      const nowMs = performance.now();
-      if (known && isFresh() && nowMs - known.readMs < KEEP_MS) return known.caller;
-      const caller = await read(presented);
-      if (caller) remember(name, caller, nowMs);
-      else entries.delete(name);
-      return caller;
-    },
+  async function find(presented: Presented, nowMs: number): Promise<Entry<Holder> | undefined> {
+    const name = presented.hash.toString("base64");
+    const known = entries.get(name);
+    if (known && isFresh() && nowMs - known.readMs < KEEP_MS) return known;
+    const holder = await read(presented);
+    if (holder === undefined) {
+      entries.delete(name);
+      return undefined;
+    }
+    const entry = { readMs: nowMs, holder, usedMs: known?.usedMs ?? Number.NEGATIVE_INFINITY };
+    remember(name, entry);
+    return entry;
+  }
+
+  return async (presented: Presented, noteUse: (holder: Holder) => void) => {
+    const nowMs = performance.now();
+    const entry = await find(presented, nowMs);
+    if (entry && nowMs - entry.usedMs >= NOTE_USE_MS) {
+      entry.usedMs = nowMs;
+      noteUse(entry.holder);
+    }
+    return entry?.holder;
   };
 }
 
-function toCaller(key: ApiKey): SiteKeyCaller {
+function toSiteKeyCaller(key: ApiKey): SiteKeyCaller {
   return {
     kind: "site_key",
     siteId: key.siteId,
@@ -62,4 +104,8 @@ function toCaller(key: ApiKey): SiteKeyCaller {
     userFields: key.userFields,
     expireTime: key.expireTime,
   };
+}
+
+function toOperatorCaller({ id, expireTime }: OperatorKey): OperatorCaller {
+  return { kind: "operator", keyId: id, expireTime };
 }

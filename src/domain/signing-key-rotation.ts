@@ -1,11 +1,14 @@
 import type { Caller } from "../model/caller.ts";
+import { Failure } from "../model/failure.ts";
 import type { SigningKeyId, SiteId } from "../model/id.ts";
 import type { SigningKeyFacts } from "../model/signing-key.ts";
+import type { Site } from "../model/site.ts";
 import { appendNotice } from "../store/changes.ts";
 import { insertRevocation } from "../store/revocations.ts";
 import {
   activateSigningKey,
   deleteRetiredKeys,
+  deleteSigningKey,
   insertSigningKey,
   listSigningKeys,
   listSitesWithDueKeys,
@@ -15,10 +18,11 @@ import {
   scheduleSigningKey,
   withdrawSigningKey,
 } from "../store/signing-keys.ts";
+import { lockSite } from "../store/sites.ts";
 import type { Queryable } from "../store/sql.ts";
 import { type Actor, recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
-import { requireRecentLogin } from "./renewed-session.ts";
+import { requireRecentAdmin } from "./key-grants.ts";
 import { REVOCATION_MS } from "./revocation-lifetime.ts";
 import { makeSigningKey } from "./signing-keys.ts";
 import { write } from "./write.ts";
@@ -57,11 +61,13 @@ export async function rotateSigningKey(
   siteId: SiteId,
   { currentKeyId, withdraw }: Rotation,
 ): Promise<Rotated> {
-  const { site } = await deps.sites.get(siteId);
-  const fresh = await newNextKey(deps, siteId);
+  const made = await newNextKey(deps, siteId);
   return await write(deps, siteId, async (tx) => {
     const now = deps.clock.now();
-    if (caller.kind === "user") await requireRecentLogin(tx, site, caller, now);
+    const site = await lockSite(tx, siteId);
+    if (!site) throw new Failure("site_not_found");
+    await requireRecentAdmin(tx, site, caller, now);
+    const fresh = await ofAlgorithm(deps, site, made);
     const keys = await lockKeys(tx, siteId);
     if (currentKeyId && keys.current.id !== currentKeyId) return await keysNow(tx, siteId);
     const readyTime = new Date(keys.next.createTime.getTime() + PUBLISH_MS);
@@ -91,9 +97,12 @@ export async function keepSigningKeys(deps: Deps, maxAgeMs: number): Promise<num
 }
 
 async function keepKeysOf(deps: Deps, siteId: SiteId, activatedBefore: Date): Promise<void> {
-  const fresh = await newNextKey(deps, siteId);
+  const made = await newNextKey(deps, siteId);
   await write(deps, siteId, async (tx) => {
     const now = deps.clock.now();
+    const site = await lockSite(tx, siteId);
+    if (!site) return; // Deleted just now, and its keys with it.
+    const fresh = await ofAlgorithm(deps, site, made);
     const { current, next } = await lockKeys(tx, siteId);
     const retired = await deleteRetiredKeys(tx, siteId, now);
     if (retired > 0) await tellProcesses(tx, siteId, now);
@@ -104,6 +113,26 @@ async function keepKeysOf(deps: Deps, siteId: SiteId, activatedBefore: Date): Pr
     await retireSigningKey(tx, siteId, current.id, endOf(now));
     await takeOver(tx, siteId, { kind: "system" }, next, fresh, now);
   });
+}
+
+/**
+ * Has another algorithm sign the tokens of a Site that the transaction has locked: a key of it
+ * takes the place of the next one, and takes over once it is published for long enough.
+ */
+export async function replaceNextKey(
+  deps: Deps,
+  tx: Queryable,
+  site: Site,
+  made: StoredSigningKey | undefined,
+  now: Date,
+): Promise<void> {
+  const fresh = await ofAlgorithm(deps, site, made);
+  const { next } = await lockKeys(tx, site.id);
+  await deleteSigningKey(tx, site.id, next.id);
+  await insertSigningKey(tx, site.id, fresh);
+  const switchTime = new Date(fresh.createTime.getTime() + PUBLISH_MS);
+  await scheduleSigningKey(tx, site.id, fresh.id, switchTime);
+  await tellProcesses(tx, site.id, now);
 }
 
 interface SiteKeys {
@@ -171,6 +200,17 @@ async function newNextKey(deps: Deps, siteId: SiteId): Promise<StoredSigningKey>
   const { site } = await deps.sites.get(siteId);
   const now = deps.clock.now();
   return await makeSigningKey(deps.envelope, siteId, site.signingAlgorithm, "next", now);
+}
+
+/** The algorithm may have been changed since the key was made, or was not known then. */
+async function ofAlgorithm(
+  deps: Deps,
+  site: Site,
+  made: StoredSigningKey | undefined,
+): Promise<StoredSigningKey> {
+  const { id, signingAlgorithm } = site;
+  if (made?.algorithm === signingAlgorithm) return made;
+  return await makeSigningKey(deps.envelope, id, signingAlgorithm, "next", deps.clock.now());
 }
 
 /** No token that was signed until now is good any longer then. */

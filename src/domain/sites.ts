@@ -5,6 +5,7 @@ import type { Site, SiteSettings } from "../model/site.ts";
 import type { DomainName } from "../model/url.ts";
 import { appendNotice } from "../store/changes.ts";
 import { insertSigningKey } from "../store/signing-keys.ts";
+import { listSites as listStoredSites, type SiteFilter } from "../store/site-lists.ts";
 import { findSite, findSiteIdOfDomain, insertSite } from "../store/sites.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
@@ -49,6 +50,15 @@ export async function getSite(deps: Deps, siteId: SiteId): Promise<Site> {
   const site = await deps.db.inSite(siteId, (tx) => findSite(tx, siteId), { readOnly: true });
   if (!site) throw new Failure("site_not_found");
   return site;
+}
+
+/** Lists at most `limit` Sites after an id, in the order of their ids. */
+export async function listSites(
+  deps: Deps,
+  filter: SiteFilter,
+  page: { readonly after: SiteId | undefined; readonly limit: number },
+): Promise<Site[]> {
+  return await listStoredSites({ query: deps.db.acrossSites }, filter, page);
 }
 
 /** Finds the Site that a domain leads to. @throws {Failure} `site_not_found` */

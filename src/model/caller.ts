@@ -22,6 +22,15 @@ export const SCOPES: readonly Scope[] = [
   "peer",
 ];
 
+/** Whoever runs Signet, by an operator key. */
+export interface OperatorCaller {
+  readonly kind: "operator";
+  /** Absent: the key that the environment gives. */
+  readonly keyId?: ApiKeyId;
+  /** Absent: never. */
+  readonly expireTime?: Date | undefined;
+}
+
 /** A backend, by a site key. */
 export interface SiteKeyCaller {
   readonly kind: "site_key";
@@ -45,11 +54,7 @@ export interface UserCaller {
 }
 
 /** Who calls, as proved by the credential alone. */
-export type Caller =
-  | { readonly kind: "anonymous" }
-  | { readonly kind: "operator" }
-  | SiteKeyCaller
-  | UserCaller;
+export type Caller = { readonly kind: "anonymous" } | OperatorCaller | SiteKeyCaller | UserCaller;
 
 /** The end user's device, as far as it is known. */
 export interface Client {

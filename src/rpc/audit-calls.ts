@@ -2,11 +2,12 @@ import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { ListAuditEventsRequest, UserService } from "../../gen/signet/v1/user_service_pb.ts";
 import { siteOf } from "../domain/access.ts";
-import { type AuditQuestion, listAuditEvents } from "../domain/audit-log.ts";
+import { type AuditQuestion, listAuditEvents, requireLogOf } from "../domain/audit-log.ts";
 import type { Deps } from "../domain/deps.ts";
+import { requireOperator } from "../domain/operator-keys.ts";
 import type { Caller } from "../model/caller.ts";
-import { Failure, invalidField } from "../model/failure.ts";
-import { parseOptionalId } from "../model/id.ts";
+import { invalidField } from "../model/failure.ts";
+import { NO_SITE, parseOptionalId, type SiteId } from "../model/id.ts";
 import { LIMITS } from "../model/limits.ts";
 import { callerOf } from "./authorize.ts";
 import { toAuditEventMessage } from "./convert-audit.ts";
@@ -16,9 +17,7 @@ import { pageLimit } from "./pagination.ts";
 export function auditCalls(deps: Deps): Partial<ServiceImpl<typeof UserService>> {
   return {
     async listAuditEvents(request, { values }) {
-      const caller = callerOf(values);
-      if (request.withoutSite) return refuseOrNone(caller, request);
-      const siteId = siteOf(caller, request.siteId);
+      const siteId = await logAskedFor(deps, callerOf(values), request);
       const limit = pageLimit(request.pageSize);
       const page = { token: request.pageToken, limit };
       const found = await listAuditEvents(deps, siteId, parseQuestion(request), page);
@@ -28,12 +27,20 @@ export function auditCalls(deps: Deps): Partial<ServiceImpl<typeof UserService>>
   };
 }
 
-/** Every act of this version concerns a Site. */
-function refuseOrNone(caller: Caller, { siteId, pageToken }: ListAuditEventsRequest) {
-  if (caller.kind !== "operator") throw new Failure("access_denied");
-  if (siteId !== "") throw invalidField("site_id", "must be empty with without_site");
-  if (pageToken !== "") throw new Failure("invalid_page_token");
-  return { events: [], nextPageToken: "" };
+/** What concerns no Site is for operators alone. */
+async function logAskedFor(
+  deps: Deps,
+  caller: Caller,
+  { withoutSite, siteId: named }: ListAuditEventsRequest,
+): Promise<SiteId> {
+  if (withoutSite) {
+    requireOperator(caller);
+    if (named !== "") throw invalidField("site_id", "must be empty with without_site");
+    return NO_SITE;
+  }
+  const siteId = siteOf(caller, named);
+  await requireLogOf(deps, caller, siteId);
+  return siteId;
 }
 
 function parseQuestion(request: ListAuditEventsRequest): AuditQuestion {

@@ -1,6 +1,8 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { type ContextValues, createContextKey, type Interceptor } from "@connectrpc/connect";
 import type { AccessRule } from "../../gen/signet/v1/access_pb.ts";
+import { SiteService } from "../../gen/signet/v1/site_service_pb.ts";
+import { UserService } from "../../gen/signet/v1/user_service_pb.ts";
 import { siteOf } from "../domain/access.ts";
 import type { Authentication } from "../domain/authentication.ts";
 import type { CallLimits } from "../domain/call-limits.ts";
@@ -53,28 +55,73 @@ export interface Gate {
  * health and reflection, which belong to the server, is none of its concern.
  */
 export function authorize(gate: Gate): Interceptor {
-  const ownOrigin = new URL(gate.publicUrl).origin;
+  const admit = createAuthorization(gate);
   return (next) => async (request) => {
     const rule = gate.rules.get(request.method);
     if (!rule) return await next(request);
-    const { contextValues: values, message } = request;
-    const caller = await gate.authentication.authenticate(request.header.get("authorization"));
+    const { method, contextValues: values, message, header } = request;
+    await admit(rule, { method, values, message, authorization: header.get("authorization") });
+    return await next(request);
+  };
+}
+
+/** A call of which nothing is known yet but what it says. */
+export interface UnknownCall {
+  readonly method: DescMethod;
+  readonly authorization: string | null;
+  readonly values: ContextValues;
+  readonly message: object;
+}
+
+/**
+ * Creates the gate itself, for calls that come in without interceptors too. The caller is among
+ * the call's values as soon as it is known, also where it is refused afterwards.
+ *
+ * @throws {Failure} `credential_invalid`, `access_denied`, `site_not_found`, `rate_limited`
+ */
+export function createAuthorization(
+  gate: Gate,
+): (rule: AccessRule, call: UnknownCall) => Promise<void> {
+  const ownOrigin = new URL(gate.publicUrl).origin;
+  return async (rule, { method, authorization, values, message }) => {
+    const caller = await gate.authentication.authenticate(authorization);
     values.set(callerKey, caller);
-    const kind = callKindOf(request.method, rule);
+    const kind = callKindOf(method, rule);
     const clientAddress = clientAddressOf(values);
     countForSource(gate.limits, kind, { caller, message, clientAddress });
     const { siteId, byPublic } = await requireAdmission(gate, rule, caller, message);
+    if (caller.kind === "operator") await requireNamedSite(gate, method, message);
     countForSite(gate.limits, kind, siteId);
     if (values.get(browserPageKey)) {
       const site = siteId && (await gate.sites.get(siteId)).site;
       checkPage(values, site, { caller, byPublic, ownOrigin });
     }
-    return await next(request);
   };
 }
 
+/** What an operator may still ask of a Site that is deleted. */
+const OF_DELETED_SITES: readonly DescMethod[] = [
+  SiteService.method.deleteSite,
+  UserService.method.listAuditEvents,
+];
+
+/** Others act on their own Site, which exists. @throws {Failure} `site_not_found` */
+async function requireNamedSite(
+  { sites }: Pick<Gate, "sites">,
+  method: DescMethod,
+  message: object,
+): Promise<void> {
+  if (OF_DELETED_SITES.includes(method)) return;
+  const named = namedSite(message);
+  if (named !== "") await sites.get(parseId<SiteId>(named, "site_id"));
+}
+
+function namedSite(message: object): string {
+  return "siteId" in message && typeof message.siteId === "string" ? message.siteId : "";
+}
+
 /** How a call was admitted. */
-export interface AdmittedTo {
+interface AdmittedTo {
   /** The Site it is about, as far as the caller's own or the public one; else absent. */
   readonly siteId: SiteId | undefined;
   /** Whether only because the Site has public calls. */
@@ -86,7 +133,7 @@ export interface AdmittedTo {
  *
  * @throws {Failure} `credential_invalid`, `access_denied`, `site_not_found`
  */
-export async function requireAdmission(
+async function requireAdmission(
   { sites }: Pick<Gate, "sites">,
   rule: AccessRule,
   caller: Caller,
@@ -108,7 +155,7 @@ async function requirePublicSite(
   caller: Caller,
   message: object,
 ): Promise<SiteId> {
-  const named = "siteId" in message && typeof message.siteId === "string" ? message.siteId : "";
+  const named = namedSite(message);
   // Without the Site's name, the caller most likely has forgotten the credential.
   if (named === "" && caller.kind === "anonymous") throw refusalOf(caller);
   const siteId = siteOf(caller, named);

@@ -13,7 +13,7 @@ export function createBrowserRules({ rules, limits }: Gate, origins: PublicOrigi
     },
     async knowsOrigin(origin: string, clientAddress: string): Promise<boolean> {
       limits.count({ by: "source", name: addressGroup(clientAddress) }, "plain");
-      return await origins(origin);
+      return await origins.has(origin);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { AuditActorKind } from "../../gen/signet/v1/user_service_pb.ts";
 import type { AuditEntry, AuditLink, AuditActorKind as KindOfActor } from "../model/audit.ts";
+import { NO_SITE } from "../model/id.ts";
 
 /** As the numbers in `signet.audit_record`, which writes the same into the chain. */
 const ACTOR_KINDS: Record<KindOfActor, AuditActorKind> = {
@@ -16,7 +17,7 @@ const ACTOR_KINDS: Record<KindOfActor, AuditActorKind> = {
 export function toAuditEventMessage(entry: AuditEntry) {
   return {
     id: entry.id,
-    siteId: entry.siteId,
+    siteId: entry.siteId === NO_SITE ? "" : entry.siteId,
     kind: entry.kind,
     time: timestampFromDate(entry.time),
     actor: { kind: ACTOR_KINDS[entry.actor.kind], id: entry.actor.id },

@@ -1,70 +1,58 @@
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import {
-  type Lifetimes as LifetimesMessage,
-  MfaPolicy,
-  SigningAlgorithm,
-} from "../../gen/signet/v1/site_pb.ts";
-import type { CreateSiteRequest } from "../../gen/signet/v1/site_service_pb.ts";
-import { parseEmailAddress } from "../model/email-address.ts";
-import { invalidField } from "../model/failure.ts";
-import { LIMITS } from "../model/limits.ts";
-import {
-  issuerOf,
-  LIFETIME_RANGES,
-  type Lifetimes,
-  PASSWORD_LENGTH_MIN_RANGE,
-  type Site,
-  type SiteSettings,
-} from "../model/site.ts";
-import { parseLocale, parseText } from "../model/text.ts";
-import { parseDomain, parseHttpUrl, parseOrigin } from "../model/url.ts";
-import { parseAudience } from "./audiences.ts";
-
-const MFA_POLICY = {
-  off: MfaPolicy.OFF,
-  optional: MfaPolicy.OPTIONAL,
-  required: MfaPolicy.REQUIRED,
-} as const;
-const ALGORITHM = { ES256: SigningAlgorithm.ES256, RS256: SigningAlgorithm.RS256 } as const;
-const DEFAULT_LOCALE = "en";
+import type { CreateSiteRequest, UpdateSiteRequest } from "../../gen/signet/v1/site_service_pb.ts";
+import { issuerOf, type Site, type SiteSettings } from "../model/site.ts";
+import { ALGORITHM, MFA_POLICY, PARSE } from "./site-fields.ts";
 
 /** Reads the settings of a new Site, defaults filled in. @throws {Failure} `invalid_field` */
 export function parseSiteSettings(request: CreateSiteRequest): SiteSettings {
   return {
-    name: parseText(request.name, "name", { max: LIMITS.nameLengthMax, required: true }),
-    domains: parseList(request.domains, "domains", LIMITS.domainsMax, parseDomain),
-    frontendUrl: parseHttpUrl(request.frontendUrl, "frontend_url"),
-    redirectUrls: parseList(
-      request.redirectUrls,
-      "redirect_urls",
-      LIMITS.redirectUrlsMax,
-      parseHttpUrl,
-    ),
-    origins: parseList(request.origins, "origins", LIMITS.domainsMax, parseOrigin),
-    mailSenderAddress: parseSenderAddress(request.mailSender?.address ?? ""),
-    mailSenderName: parseText(request.mailSender?.name ?? "", "mail_sender.name", {
-      max: LIMITS.nameLengthMax,
-    }),
+    name: PARSE.name(request.name),
+    domains: PARSE.domains(request.domains),
+    frontendUrl: PARSE.frontendUrl(request.frontendUrl),
+    redirectUrls: PARSE.redirectUrls(request.redirectUrls),
+    origins: PARSE.origins(request.origins),
+    ...PARSE.mailSender(request.mailSender),
     selfRegistration: request.selfRegistration ?? true,
     publicCalls: request.publicCalls,
-    mfaPolicy: parseChoice(request.mfaPolicy, MFA_POLICY, "optional", "mfa_policy"),
-    passwordLengthMin: parseNumber(
-      request.passwordLengthMin,
-      PASSWORD_LENGTH_MIN_RANGE,
-      "password_length_min",
-    ),
-    lifetimes: parseLifetimes(request.lifetimes),
-    signingAlgorithm: parseChoice(
-      request.signingAlgorithm,
-      ALGORITHM,
-      "ES256",
-      "signing_algorithm",
-    ),
-    defaultAudience:
-      request.defaultAudience && parseAudience(request.defaultAudience, "default_audience"),
-    locale: request.locale ? parseLocale(request.locale, "locale") : DEFAULT_LOCALE,
+    mfaPolicy: PARSE.mfaPolicy(request.mfaPolicy),
+    passwordLengthMin: PARSE.passwordLengthMin(request.passwordLengthMin),
+    lifetimes: PARSE.lifetimes(request.lifetimes),
+    signingAlgorithm: PARSE.signingAlgorithm(request.signingAlgorithm),
+    defaultAudience: PARSE.defaultAudience(request.defaultAudience),
+    locale: PARSE.locale(request.locale),
     deletionProtected: request.deletionProtected,
   };
+}
+
+/** Reads the settings that an update names, and no other. @throws {Failure} `invalid_field` */
+export function parseSiteChanges(request: UpdateSiteRequest): Partial<SiteSettings> {
+  const { mailSender } = request;
+  const changes = {
+    name: given(request.name, PARSE.name),
+    domains: given(request.domains?.domains, PARSE.domains),
+    frontendUrl: given(request.frontendUrl, PARSE.frontendUrl),
+    redirectUrls: given(request.redirectUrls?.redirectUrls, PARSE.redirectUrls),
+    origins: given(request.origins?.origins, PARSE.origins),
+    ...(mailSender && PARSE.mailSender(mailSender)),
+    selfRegistration: request.selfRegistration,
+    publicCalls: request.publicCalls,
+    mfaPolicy: given(request.mfaPolicy, PARSE.mfaPolicy),
+    passwordLengthMin: given(request.passwordLengthMin, PARSE.passwordLengthMin),
+    lifetimes: given(request.lifetimes, PARSE.lifetimes),
+    signingAlgorithm: given(request.signingAlgorithm, PARSE.signingAlgorithm),
+    defaultAudience: given(request.defaultAudience, PARSE.defaultAudience),
+    locale: given(request.locale, PARSE.locale),
+    deletionProtected: request.deletionProtected,
+  };
+  const present = Object.entries(changes).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(present) as Partial<SiteSettings>;
+}
+
+function given<Value, Parsed>(
+  value: Value | undefined,
+  parse: (value: Value) => Parsed,
+): Parsed | undefined {
+  return value === undefined ? undefined : parse(value);
 }
 
 /** Translates a Site into the fields of its message. */
@@ -107,61 +95,4 @@ export function toPublicSiteMessage(site: Site, publicUrl: string) {
     locale,
     issuer,
   };
-}
-
-function parseLifetimes(message: LifetimesMessage | undefined): Lifetimes {
-  const parse = (name: keyof Lifetimes, field: string): number =>
-    parseNumber(message?.[name] ?? 0, LIFETIME_RANGES[name], `lifetimes.${field}`);
-  const lifetimes = {
-    accessTokenSeconds: parse("accessTokenSeconds", "access_token_seconds"),
-    sessionIdleSeconds: parse("sessionIdleSeconds", "session_idle_seconds"),
-    sessionAbsoluteSeconds: parse("sessionAbsoluteSeconds", "session_absolute_seconds"),
-    emailVerificationSeconds: parse("emailVerificationSeconds", "email_verification_seconds"),
-    passwordResetSeconds: parse("passwordResetSeconds", "password_reset_seconds"),
-    invitationSeconds: parse("invitationSeconds", "invitation_seconds"),
-    emailChangeSeconds: parse("emailChangeSeconds", "email_change_seconds"),
-    mfaChallengeSeconds: parse("mfaChallengeSeconds", "mfa_challenge_seconds"),
-    recentLoginSeconds: parse("recentLoginSeconds", "recent_login_seconds"),
-  };
-  if (lifetimes.sessionAbsoluteSeconds < lifetimes.sessionIdleSeconds) {
-    throw invalidField("lifetimes.session_absolute_seconds", "must not be below the idle lifetime");
-  }
-  return lifetimes;
-}
-
-function parseNumber(
-  value: number,
-  range: { readonly min: number; readonly max: number; readonly default: number },
-  field: string,
-): number {
-  if (value === 0) return range.default;
-  if (value >= range.min && value <= range.max) return value;
-  throw invalidField(field, `must be from ${range.min} to ${range.max}`);
-}
-
-function parseChoice<Choice extends string>(
-  value: number,
-  choices: Readonly<Record<Choice, number>>,
-  fallback: Choice,
-  field: string,
-): Choice {
-  if (value === 0) return fallback;
-  for (const choice of Object.keys(choices) as Choice[]) {
-    if (choices[choice] === value) return choice;
-  }
-  throw invalidField(field, "is unknown");
-}
-
-function parseList<T extends string>(
-  texts: readonly string[],
-  field: string,
-  max: number,
-  parse: (text: string, field: string) => T,
-): T[] {
-  if (texts.length > max) throw invalidField(field, `must be at most ${max}`);
-  return [...new Set(texts.map((text) => parse(text, field)))];
-}
-
-function parseSenderAddress(text: string): string {
-  return text && parseEmailAddress(text, "mail_sender.address");
 }

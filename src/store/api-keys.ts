@@ -1,4 +1,4 @@
-import type { ApiKey } from "../model/api-key.ts";
+import type { ApiKey, ApiKeyPage } from "../model/api-key.ts";
 import type { Scope } from "../model/caller.ts";
 import type { ApiKeyId, SiteId } from "../model/id.ts";
 import { fragment, type Queryable, sql } from "./sql.ts";
@@ -53,19 +53,41 @@ export async function findApiKeyByHash(
   return rows[0] && toApiKey(rows[0]);
 }
 
-/** Lists at most `limit` keys of the Site, the newest first, starting after `after`. */
+/** Lists a page of the keys of the Site, the newest first. */
 export async function listApiKeys(
   db: Queryable,
   siteId: SiteId,
-  page: { readonly after: ApiKeyId | undefined; readonly limit: number },
+  page: ApiKeyPage,
 ): Promise<ApiKey[]> {
   const { rows } = await db.query<ApiKeyRow>(sql`
     select ${COLUMNS} from signet.api_keys
      where site_id = ${siteId}
        and id < coalesce(${page.after ?? null}::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+       and (${page.activeAt ?? null}::timestamptz is null
+            or (revoke_time is null
+                and coalesce(expire_time, 'infinity') > ${page.activeAt ?? null}))
      order by id desc
      limit ${page.limit}`);
   return rows.map(toApiKey);
+}
+
+/**
+ * Has a key wait for the end of the transaction before it can be revoked; false if it has been
+ * already.
+ */
+export async function holdApiKey(db: Queryable, siteId: SiteId, id: ApiKeyId): Promise<boolean> {
+  const { rowCount } = await db.query(sql`
+    select from signet.api_keys
+     where site_id = ${siteId} and id = ${id} and revoke_time is null
+       for share`);
+  return rowCount === 1;
+}
+
+/** Revokes all keys of the Site. */
+export async function revokeApiKeys(db: Queryable, siteId: SiteId, now: Date): Promise<void> {
+  await db.query(sql`
+    update signet.api_keys set revoke_time = ${now}
+     where site_id = ${siteId} and revoke_time is null`);
 }
 
 /** Revokes a key; returns it, or undefined if there is none that still works. */
@@ -82,17 +104,22 @@ export async function revokeApiKey(
   return rows[0] && toApiKey(rows[0]);
 }
 
-/** Notes that a key was used, to the minute. */
-export async function touchApiKey(
+/** The use of a key. */
+export interface KeyUse {
+  readonly siteId: SiteId;
+  readonly keyId: ApiKeyId;
+}
+
+/** Notes that keys of any Sites were used, to the minute. Needs no Site. */
+export async function noteKeyUses(
   db: Queryable,
-  siteId: SiteId,
-  id: ApiKeyId,
+  uses: readonly KeyUse[],
   now: Date,
 ): Promise<void> {
+  const siteIds = uses.map(({ siteId }) => siteId);
+  const keyIds = uses.map(({ keyId }) => keyId);
   await db.query(sql`
-    update signet.api_keys set last_use_time = date_trunc('minute', ${now}::timestamptz)
-     where site_id = ${siteId} and id = ${id}
-       and (last_use_time is null or last_use_time < date_trunc('minute', ${now}::timestamptz))`);
+    select signet.note_key_uses(${siteIds}::uuid[], ${keyIds}::uuid[], ${now})`);
 }
 
 function toApiKey(row: ApiKeyRow): ApiKey {

@@ -35,16 +35,35 @@ export async function insertAuditEvent(
             ${event.personal ?? null}, ${event.clientIp}, ${event.createTime})`);
 }
 
+/** Appends one event about each of several subjects, all of a kind and without clear values. */
+export async function insertAuditEvents(
+  db: Queryable,
+  siteId: SiteId,
+  event: Pick<NewAuditEvent, "kind" | "actorKind" | "actorId" | "subjectKind" | "createTime">,
+  about: readonly { readonly id: AuditEventId; readonly subjectId: string }[],
+): Promise<void> {
+  await db.query(sql`
+    insert into signet.audit_events
+           (site_id, id, kind, actor_kind, actor_id, subject_kind, subject_id, details,
+            client_ip, create_time)
+    select ${siteId}, id, ${event.kind}, ${event.actorKind}, ${event.actorId},
+           ${event.subjectKind}, subject_id, '{}', '', ${event.createTime}
+      from unnest(${about.map(({ id }) => id)}::uuid[],
+                  ${about.map(({ subjectId }) => subjectId)}::uuid[]) as given (id, subject_id)`);
+}
+
 /**
- * Removes the clear values beside at most `limit` events by or about a User, which the
+ * Removes the clear values beside at most `limit` events by or about each User, which the
  * transaction has deleted; {@link chainAuditEvents} removes the rest.
  */
 export async function eraseAuditPersonal(
   db: Queryable,
-  userId: UserId,
+  userIds: readonly UserId[],
   limit: number,
 ): Promise<void> {
-  await db.query(sql`select signet.erase_audit_personal(${userId}, ${limit}::bigint)`);
+  await db.query(sql`
+    select signet.erase_audit_personal(id, ${limit}::bigint)
+      from unnest(${userIds}::uuid[]) as deleted (id)`);
 }
 
 /**

@@ -96,6 +96,21 @@ export async function withdrawSigningKey(
      where site_id = ${siteId} and id = ${id}`);
 }
 
+/** Removes a key that has signed nothing. */
+export async function deleteSigningKey(
+  db: Queryable,
+  siteId: SiteId,
+  id: SigningKeyId,
+): Promise<void> {
+  await db.query(sql`
+    delete from signet.signing_keys where site_id = ${siteId} and id = ${id}`);
+}
+
+/** Removes all keys of a Site, whose tokens nobody takes any more. */
+export async function deleteSigningKeys(db: Queryable, siteId: SiteId): Promise<void> {
+  await db.query(sql`delete from signet.signing_keys where site_id = ${siteId}`);
+}
+
 /** Removes the previous keys that no token needs any more; returns how many there were. */
 export async function deleteRetiredKeys(db: Queryable, siteId: SiteId, now: Date): Promise<number> {
   const { rowCount } = await db.query(sql`

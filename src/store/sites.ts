@@ -3,9 +3,10 @@ import type { SiteId } from "../model/id.ts";
 import type { MfaPolicy, SigningAlgorithm, Site, SiteSettings } from "../model/site.ts";
 import type { DomainName, HttpUrl, Origin } from "../model/url.ts";
 import { constraintOf } from "./postgres-errors.ts";
-import { type Queryable, sql } from "./sql.ts";
+import { fragment, type Queryable, sql } from "./sql.ts";
 
-interface SiteRow {
+/** A row of `sites` with its domains. */
+export interface SiteRow {
   readonly id: SiteId;
   readonly version: number;
   readonly name: string;
@@ -36,21 +37,32 @@ interface SiteRow {
   readonly update_time: Date;
 }
 
+/** What {@link toSite} reads of a row of `sites`, besides its domains. */
+export const SITE_COLUMNS = fragment`
+  id, version, name, frontend_url, redirect_urls, origins, mail_sender_address, mail_sender_name,
+  self_registration, public_calls, mfa_policy, password_length_min, access_token_seconds,
+  session_idle_seconds, session_absolute_seconds, email_verification_seconds,
+  password_reset_seconds, invitation_seconds, email_change_seconds, mfa_challenge_seconds,
+  recent_login_seconds, signing_algorithm, default_audience, locale, deletion_protected,
+  create_time, update_time`;
+
 /** Finds a Site that is not deleted. */
 export async function findSite(db: Queryable, siteId: SiteId): Promise<Site | undefined> {
   const { rows } = await db.query<SiteRow>(sql`
-    select id, version, name, frontend_url, redirect_urls, origins, mail_sender_address,
-           mail_sender_name, self_registration, public_calls, mfa_policy, password_length_min,
-           access_token_seconds, session_idle_seconds, session_absolute_seconds,
-           email_verification_seconds, password_reset_seconds, invitation_seconds,
-           email_change_seconds, mfa_challenge_seconds, recent_login_seconds,
-           signing_algorithm, default_audience, locale, deletion_protected, create_time,
-           update_time,
+    select ${SITE_COLUMNS},
            array(select domain from signet.site_domains d
                   where d.site_id = ${siteId} order by ordinal) as domains
       from signet.sites
      where id = ${siteId} and delete_time is null`);
   return rows[0] && toSite(rows[0]);
+}
+
+/** Finds a Site that is not deleted, and locks it: its settings, and whether it exists. */
+export async function lockSite(db: Queryable, siteId: SiteId): Promise<Site | undefined> {
+  const { rowCount } = await db.query(sql`
+    select from signet.sites where id = ${siteId} and delete_time is null for no key update`);
+  // In a statement of its own: domains that an earlier holder of the lock has set are seen.
+  return rowCount === 1 ? await findSite(db, siteId) : undefined;
 }
 
 /** Returns the id of the Site that a domain leads to. Needs no Site. */
@@ -107,6 +119,43 @@ export async function insertSite(
   return true;
 }
 
+/**
+ * Replaces the settings of a Site that the transaction has locked.
+ *
+ * @throws {Failure} `domain_taken`.
+ */
+export async function updateSite(db: Queryable, site: Site): Promise<void> {
+  const { lifetimes } = site;
+  await db.query(sql`
+    update signet.sites
+       set version = ${site.version}, name = ${site.name}, frontend_url = ${site.frontendUrl},
+           redirect_urls = ${site.redirectUrls}, origins = ${site.origins},
+           mail_sender_address = ${site.mailSenderAddress},
+           mail_sender_name = ${site.mailSenderName},
+           self_registration = ${site.selfRegistration}, public_calls = ${site.publicCalls},
+           mfa_policy = ${site.mfaPolicy}, password_length_min = ${site.passwordLengthMin},
+           access_token_seconds = ${lifetimes.accessTokenSeconds},
+           session_idle_seconds = ${lifetimes.sessionIdleSeconds},
+           session_absolute_seconds = ${lifetimes.sessionAbsoluteSeconds},
+           email_verification_seconds = ${lifetimes.emailVerificationSeconds},
+           password_reset_seconds = ${lifetimes.passwordResetSeconds},
+           invitation_seconds = ${lifetimes.invitationSeconds},
+           email_change_seconds = ${lifetimes.emailChangeSeconds},
+           mfa_challenge_seconds = ${lifetimes.mfaChallengeSeconds},
+           recent_login_seconds = ${lifetimes.recentLoginSeconds},
+           signing_algorithm = ${site.signingAlgorithm},
+           default_audience = ${site.defaultAudience}, locale = ${site.locale},
+           deletion_protected = ${site.deletionProtected}, update_time = ${site.updateTime}
+     where id = ${site.id}`);
+  await deleteDomains(db, site.id);
+  await insertDomains(db, site.id, site.domains);
+}
+
+/** Frees the domains of a Site. */
+export async function deleteDomains(db: Queryable, siteId: SiteId): Promise<void> {
+  await db.query(sql`delete from signet.site_domains where site_id = ${siteId}`);
+}
+
 async function insertDomains(
   db: Queryable,
   siteId: SiteId,
@@ -124,7 +173,8 @@ async function insertDomains(
   }
 }
 
-function toSite(row: SiteRow): Site {
+/** Makes a Site of its row. */
+export function toSite(row: SiteRow): Site {
   return {
     id: row.id,
     version: row.version,

@@ -1,0 +1,86 @@
+import type { SiteId, UserId } from "../model/id.ts";
+import { type Queryable, sql } from "./sql.ts";
+
+/**
+ * Removes what tells of people besides the Users themselves: what they sign in with, what waits
+ * for them, where they came from. Their Sessions end, and stay without that for the time being.
+ */
+export async function eraseUserData(
+  db: Queryable,
+  siteId: SiteId,
+  userIds: readonly UserId[],
+  now: Date,
+): Promise<void> {
+  await db.query(sql`
+    with credentials as (
+      delete from signet.credentials
+       where site_id = ${siteId} and user_id = any(${userIds}::uuid[])
+    ), one_time_tokens as (
+      delete from signet.one_time_tokens
+       where site_id = ${siteId} and user_id = any(${userIds}::uuid[])
+    ), email_changes as (
+      delete from signet.email_changes
+       where site_id = ${siteId} and user_id = any(${userIds}::uuid[])
+    ), totp_factors as (
+      delete from signet.totp_factors
+       where site_id = ${siteId} and user_id = any(${userIds}::uuid[])
+    ), recovery_codes as (
+      delete from signet.recovery_codes
+       where site_id = ${siteId} and user_id = any(${userIds}::uuid[])
+    ), login_challenges as (
+      delete from signet.login_challenges
+       where site_id = ${siteId} and user_id = any(${userIds}::uuid[])
+    ), guess_counts as (
+      delete from signet.guess_counts
+       where site_id = ${siteId} and account_id = any(${userIds}::uuid[])
+    ), login_attempts as (
+      delete from signet.login_attempts
+       where site_id = ${siteId} and user_id = any(${userIds}::uuid[])
+    ), known_devices as (
+      delete from signet.known_devices
+       where site_id = ${siteId} and user_id = any(${userIds}::uuid[])
+    )
+    update signet.sessions
+       set end_time = coalesce(end_time, ${now}), client_ip = '', client_user_agent = ''
+     where site_id = ${siteId} and user_id = any(${userIds}::uuid[])`);
+}
+
+/** What takes the place of a User that the transaction has locked. */
+export interface Tombstone {
+  readonly id: UserId;
+  readonly version: number;
+  readonly previousVersion: number;
+  /** The published state, encoded. */
+  readonly body: Uint8Array;
+}
+
+/** Puts tombstones in the place of Users, together with their changes. */
+export async function putTombstones(
+  db: Queryable,
+  siteId: SiteId,
+  tombstones: readonly Tombstone[],
+  now: Date,
+): Promise<void> {
+  await db.query(sql`
+    with gone as (
+      select id, version, previous_version, body
+        from unnest(${tombstones.map(({ id }) => id)}::uuid[],
+                    ${tombstones.map(({ version }) => version)}::bigint[],
+                    ${tombstones.map(({ previousVersion }) => previousVersion)}::bigint[],
+                    ${tombstones.map(({ body }) => Buffer.from(body))}::bytea[])
+             as given (id, version, previous_version, body)
+    ), logged as (
+      insert into signet.change_outbox
+             (site_id, kind, user_id, version, previous_version, body, bulk, commit_time)
+      select ${siteId}, 'user_deleted', id, version, previous_version, body, true, ${now}
+        from gone)
+    update signet.users u
+       set version = g.version, email = null, email_verified = false, username = null,
+           display_name = '', picture_url = '', locale = '', roles = '{}', state = 'deleted',
+           mfa_enabled = false, password_change_time = null, external_id = null, metadata = null,
+           origin_kind = null, origin_source = null, origin_user_id = null,
+           origin_arrive_time = null, update_time = ${now}, delete_time = ${now},
+           deletion_protected = false
+      from gone g
+     where u.site_id = ${siteId} and u.id = g.id and u.version = g.previous_version`);
+}
