@@ -40,7 +40,10 @@ async function insertUsers(url: string, siteId: string, userCount: number): Prom
   await client.connect();
   try {
     await client.query("set session_replication_role = replica"); // The guards want Changes.
-    await client.query(INSERT, [siteId, userCount]);
+    for (let from = 1; from <= userCount; from += USERS_AT_ONCE) {
+      const until = Math.min(userCount, from + USERS_AT_ONCE - 1);
+      await client.query(INSERT, [siteId, from, until]);
+    }
     await client.query(RECOUNT, [siteId]);
     await client.query("vacuum (analyze) signet.users");
     await client.query("checkpoint"); // Or else it would fall into the first round.
@@ -48,6 +51,9 @@ async function insertUsers(url: string, siteId: string, userCount: number): Prom
     await client.end();
   }
 }
+
+/** So that the log of the server is written out between statements. */
+const USERS_AT_ONCE = 500_000;
 
 const INSERT = `
   insert into signet.users
@@ -57,7 +63,7 @@ const INSERT = `
   select $1, uuidv7(), 1, 'user' || n || '@example.com', true, 'user' || n, 'User Number ' || n,
          'https://pictures.example.com/' || n || '.png', 'en', '{user}', 'active', false, time,
          case when n % 4 = 0 then '{"plan":"free"}'::jsonb end, time, time, false
-    from generate_series(1, $2::integer) as n, date_trunc('milliseconds', now()) as time`;
+    from generate_series($2::integer, $3::integer) as n, date_trunc('milliseconds', now()) as time`;
 
 const RECOUNT = `
   insert into signet.site_heads as h (site_id, position, users, xor)

@@ -1,6 +1,7 @@
 import type { Caller, Scope } from "../model/caller.ts";
-import { Failure, invalidField } from "../model/failure.ts";
+import { Failure } from "../model/failure.ts";
 import { parseId, type SiteId } from "../model/id.ts";
+import type { KnownSites } from "./known-sites.ts";
 
 /**
  * Returns the Site that a call is about.
@@ -25,13 +26,24 @@ export function siteOf(caller: Caller, requestedSiteId: string): SiteId {
   }
 }
 
+/**
+ * Returns the Site that a call is about, which exists: an operator may have named one that does
+ * not, for which every other caller's credential would be none.
+ *
+ * @throws {Failure} `site_not_found`, or `invalid_field` for `site_id`.
+ */
+export async function knownSiteOf(
+  sites: KnownSites,
+  caller: Caller,
+  requestedSiteId: string,
+): Promise<SiteId> {
+  const siteId = siteOf(caller, requestedSiteId);
+  if (caller.kind === "operator") await sites.get(siteId);
+  return siteId;
+}
+
 /** Tells whether the caller has a scope; an operator has every one. */
 export function hasScope(caller: Caller, scope: Scope): boolean {
   if (caller.kind === "operator") return true;
   return caller.kind === "site_key" && caller.scopes.includes(scope);
-}
-
-/** Refuses a value that this version of the service does not carry out yet. */
-export function refuseField(field: string, present: boolean): void {
-  if (present) throw invalidField(field, "is not supported yet");
 }

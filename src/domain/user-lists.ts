@@ -1,5 +1,5 @@
 import type { SiteId } from "../model/id.ts";
-import { LIVE_STATES, type UserFilter } from "../model/user-filter.ts";
+import type { UserFilter } from "../model/user-filter.ts";
 import {
   type ListedUser,
   type ListPlace,
@@ -7,7 +7,6 @@ import {
   scanUsers,
 } from "../store/user-lists.ts";
 import type { Deps } from "./deps.ts";
-import { currentHead } from "./sync.ts";
 
 export type { ListedUser, ListPlace } from "../store/user-lists.ts";
 
@@ -15,7 +14,6 @@ export type { ListedUser, ListPlace } from "../store/user-lists.ts";
 const SCAN_MAX = 5_000;
 /** How many such statements a page may take; where few Users pass, it is shorter then. */
 const SCANS_MAX = 20;
-const COUNT_SCAN_MAX = 20_000;
 
 /** A stretch of a list. */
 export interface UserPage {
@@ -67,25 +65,4 @@ async function readStretch(
     },
     options,
   );
-}
-
-/** Counts the Users that a filter lets through, in short steps. */
-export async function countUsers(deps: Deps, siteId: SiteId, filter: UserFilter): Promise<number> {
-  await deps.sites.get(siteId);
-  if (isEveryone(filter)) return (await currentHead(deps, siteId)).sums.users;
-  let count = 0;
-  for (let after: ListPlace | undefined; ; ) {
-    const page = { after, scanMax: COUNT_SCAN_MAX };
-    const found = await deps.db.inSite(siteId, (tx) => scanUsers(tx, siteId, filter, page), {
-      readOnly: true,
-    });
-    count += found.matching;
-    if (found.scanned < COUNT_SCAN_MAX || !found.end) return count;
-    after = found.end;
-  }
-}
-
-function isEveryone({ states, ...others }: UserFilter): boolean {
-  const isLive = LIVE_STATES.every((state) => states.includes(state));
-  return isLive && states.length === LIVE_STATES.length && Object.keys(others).length === 0;
 }

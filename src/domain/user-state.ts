@@ -1,23 +1,21 @@
 import type { Caller } from "../model/caller.ts";
-import { Failure } from "../model/failure.ts";
 import type { SiteId, UserId } from "../model/id.ts";
 import type { User } from "../model/user.ts";
 import { setDisabledFrom, takeDisabledFrom } from "../store/credentials.ts";
 import { deleteOneTimeTokens } from "../store/one-time-tokens.ts";
-import type { Queryable } from "../store/sql.ts";
-import { type LockedUser, lockUser } from "../store/users.ts";
+import { checkRank, keepAdmin } from "./admins.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
 import { forgiveGuesses } from "./guesses.ts";
 import { endAllSessions } from "./sessions.ts";
-import { checkEscalation, keepAdmin } from "./users.ts";
+import { lockSubject } from "./users.ts";
 import { saveUser, write } from "./write.ts";
 
 /**
  * Keeps a User from signing in: Sessions end, tokens of every kind are void. To disable twice is
  * no error.
  *
- * @throws {Failure} `user_not_found`, `last_admin`, `access_denied`.
+ * @throws {Failure} `user_not_found`, `last_admin`, `access_denied`, `credential_invalid`.
  */
 export async function disableUser(
   deps: Deps,
@@ -26,8 +24,8 @@ export async function disableUser(
   id: UserId,
 ): Promise<User> {
   return await write(deps, siteId, async (tx) => {
-    const { user: before, nextVersion: version } = await lockLivingUser(tx, siteId, id);
-    checkEscalation(caller, {}, before);
+    const { user: before, nextVersion: version } = await lockSubject(tx, siteId, caller, id);
+    checkRank(caller, before);
     if (before.state === "disabled") return before;
     const now = deps.clock.now();
     await keepAdmin(tx, before, undefined);
@@ -44,7 +42,7 @@ export async function disableUser(
  * Gives a disabled User the state that it had before; its Sessions stay ended. To enable twice
  * is no error.
  *
- * @throws {Failure} `user_not_found`, `access_denied`.
+ * @throws {Failure} `user_not_found`, `access_denied`, `credential_invalid`.
  */
 export async function enableUser(
   deps: Deps,
@@ -53,8 +51,8 @@ export async function enableUser(
   id: UserId,
 ): Promise<User> {
   return await write(deps, siteId, async (tx) => {
-    const { user: before, nextVersion: version } = await lockLivingUser(tx, siteId, id);
-    checkEscalation(caller, {}, before);
+    const { user: before, nextVersion: version } = await lockSubject(tx, siteId, caller, id);
+    checkRank(caller, before);
     if (before.state !== "disabled") return before;
     const now = deps.clock.now();
     const state = (await takeDisabledFrom(tx, siteId, id)) ?? "active";
@@ -67,7 +65,7 @@ export async function enableUser(
 /**
  * Forgets the guesses at an account, and lifts its lock.
  *
- * @throws {Failure} `user_not_found`, `access_denied`.
+ * @throws {Failure} `user_not_found`, `access_denied`, `credential_invalid`.
  */
 export async function unlockUser(
   deps: Deps,
@@ -76,17 +74,11 @@ export async function unlockUser(
   id: UserId,
 ): Promise<User> {
   return await write(deps, siteId, async (tx) => {
-    const { user } = await lockLivingUser(tx, siteId, id);
-    checkEscalation(caller, {}, user);
+    const { user } = await lockSubject(tx, siteId, caller, id);
+    checkRank(caller, user);
     await forgiveGuesses(tx, siteId, id);
     const act = { kind: "user.unlocked", subjectId: id };
     await recordAct(tx, siteId, caller, act, deps.clock.now());
     return user;
   });
-}
-
-async function lockLivingUser(tx: Queryable, siteId: SiteId, id: UserId): Promise<LockedUser> {
-  const locked = await lockUser(tx, siteId, id);
-  if (!locked || locked.user.state === "deleted") throw new Failure("user_not_found");
-  return locked;
 }

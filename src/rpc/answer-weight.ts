@@ -1,3 +1,4 @@
+import type { Site } from "../model/site.ts";
 import type { User } from "../model/user.ts";
 
 const ANSWER_BYTES_MAX = 2 * 1024 * 1024;
@@ -15,4 +16,14 @@ export function fitAnswer(found: readonly User[]): {
   });
   if (end < 1) return { users: found, remaining: [] };
   return { users: found.slice(0, end), remaining: found.slice(end) };
+}
+
+/** Returns the Sites that fit into an answer, the first at least. */
+export function fitSites(found: readonly Site[]): readonly Site[] {
+  let bytes = 0;
+  const end = found.findIndex((site) => {
+    bytes += Buffer.byteLength(JSON.stringify(site));
+    return bytes > ANSWER_BYTES_MAX;
+  });
+  return end < 0 ? found : found.slice(0, Math.max(end, 1));
 }

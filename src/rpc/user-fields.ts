@@ -14,6 +14,9 @@ const ALWAYS = new Set([
   "delete_time",
 ]);
 
+/** Stands for a projection that shows no more than what is always seen. */
+const ALWAYS_SEEN = "id";
+
 const FIELDS = new Map(UserSchema.fields.map((field) => [field.name, field.localName]));
 
 /** The projection of a caller: names of fields of User, sorted; empty: all of them. */
@@ -26,7 +29,9 @@ export function parseUserFields(names: readonly string[], field: string): string
   for (const name of names) {
     if (!FIELDS.has(name)) throw invalidField(field, "must hold names of fields of User");
   }
-  return [...new Set(names)].filter((name) => !ALWAYS.has(name)).sort();
+  const chosen = [...new Set(names)].filter((name) => !ALWAYS.has(name)).sort();
+  // Nothing but what is always seen is little, and not everything.
+  return names.length > 0 && chosen.length === 0 ? [ALWAYS_SEEN] : chosen;
 }
 
 /** Removes the fields that a projection hides; the message itself is left as it is. */

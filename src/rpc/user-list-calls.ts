@@ -4,7 +4,8 @@ import { hasScope, siteOf } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
 import { openPageOf, type PagedQuestion, sealPageOf } from "../domain/page-token.ts";
 import { currentHead } from "../domain/sync.ts";
-import { countUsers, type ListPlace, listUsers } from "../domain/user-lists.ts";
+import { createUserCounts } from "../domain/user-counts.ts";
+import { type ListPlace, listUsers } from "../domain/user-lists.ts";
 import { sealWatchCursor } from "../domain/watch-cursor.ts";
 import type { Caller } from "../model/caller.ts";
 import type { SiteId } from "../model/id.ts";
@@ -25,6 +26,7 @@ interface ListState {
 
 /** The calls about many Users at once. */
 export function userListCalls(deps: Deps): Partial<ServiceImpl<typeof UserService>> {
+  const countUsers = createUserCounts(deps);
   return {
     async listUsers(request, { values }) {
       const caller = callerOf(values);
@@ -42,15 +44,16 @@ export function userListCalls(deps: Deps): Partial<ServiceImpl<typeof UserServic
       return {
         users: fitting.map(({ user }) => projectUser(toUserMessage(user), projection)),
         nextPageToken: next ? sealListState(deps, siteId, question, { ...state, after: next }) : "",
-        syncCursor: state.syncCursor,
+        // The page before may have been another key's.
+        syncCursor: hasScope(caller, "sync") ? state.syncCursor : "",
       };
     },
 
-    async countUsers(request, { values }) {
+    async countUsers(request, { values, signal }) {
       const caller = callerOf(values);
       const siteId = siteOf(caller, request.siteId);
       const filter = parseUserFilter(request.filter, caller);
-      return { count: BigInt(await countUsers(deps, siteId, filter)) };
+      return { count: BigInt(await countUsers(siteId, filter, signal)) };
     },
   };
 }

@@ -6,8 +6,8 @@ import type {
 import type { UserFields } from "../domain/users.ts";
 import { parseEmailAddress } from "../model/email-address.ts";
 import { invalidField } from "../model/failure.ts";
-import type { JsonObject } from "../model/json.ts";
 import { LIMITS } from "../model/limits.ts";
+import { parseMetadata } from "../model/metadata.ts";
 import { parseRoles } from "../model/role.ts";
 import { parseLocale, parseText } from "../model/text.ts";
 import { parseHttpUrl } from "../model/url.ts";
@@ -25,7 +25,7 @@ export function parseNewUser(request: CreateUserRequest): UserFields {
     locale: request.locale && parseLocale(request.locale, "locale"),
     roles: request.roles.length === 0 ? ["user"] : parseRoles(request.roles, "roles"),
     externalId: request.externalId ? parseExternalId(request.externalId, "external_id") : undefined,
-    metadata: parseMetadata(request.metadata),
+    metadata: parseMetadata(request.metadata, "metadata"),
     deletionProtected: request.deletionProtected,
   };
 }
@@ -37,7 +37,7 @@ export function parseNewUser(request: CreateUserRequest): UserFields {
  */
 export function parseInvitedFields(request: InviteUserRequest): UserFields {
   const { username, locale, externalId, roles } = request;
-  const metadata = parseMetadata(request.metadata);
+  const metadata = parseMetadata(request.metadata, "metadata");
   const name = parseText(request.displayName, "display_name", { max: LIMITS.nameLengthMax });
   return {
     ...(username && { username: parseUsername(username, "username") }),
@@ -67,27 +67,20 @@ export function parseUpdate(request: UpdateUserRequest): UserFields {
     ...(externalId !== undefined && {
       externalId: externalId ? parseExternalId(externalId, "external_id") : undefined,
     }),
-    ...(request.metadata && { metadata: parseMetadata(request.metadata) }),
+    ...(request.metadata && { metadata: parseMetadata(request.metadata, "metadata") }),
     ...(request.deletionProtected !== undefined && {
       deletionProtected: request.deletionProtected,
     }),
   };
 }
 
-/** Only pages over TLS may show it, whatever this machine runs. */
-function parsePictureUrl(text: string): string {
+/**
+ * Reads the address of a picture. Only pages over TLS may show it, whatever this machine runs.
+ *
+ * @throws {Failure} `invalid_field`
+ */
+export function parsePictureUrl(text: string): string {
   const url = parseHttpUrl(text, "picture_url");
   if (!url.startsWith("https:")) throw invalidField("picture_url", "must be an https URL");
   return url;
-}
-
-function parseMetadata(metadata: JsonObject | undefined): JsonObject | undefined {
-  if (!metadata || Object.keys(metadata).length === 0) return undefined;
-  if (Buffer.byteLength(JSON.stringify(metadata)) > LIMITS.metadataBytesMax) {
-    throw invalidField("metadata", `must have at most ${LIMITS.metadataBytesMax} bytes as JSON`);
-  }
-  if (JSON.stringify(metadata).includes("\\u0000")) {
-    throw invalidField("metadata", "must not hold NUL characters");
-  }
-  return metadata;
 }

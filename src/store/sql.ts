@@ -1,18 +1,30 @@
 import type { QueryConfig, QueryResult, QueryResultRow } from "pg";
 
+/** What runs a statement for its rows alone. */
+export interface Reader {
+  query<Row extends QueryResultRow = QueryResultRow>(
+    statement: QueryConfig,
+  ): Promise<Pick<QueryResult<Row>, "rows">>;
+}
+
 /** What runs a statement: a transaction, or the {@link Database} outside of any Site. */
-export interface Queryable {
+export interface Queryable extends Reader {
   query<Row extends QueryResultRow = QueryResultRow>(
     statement: QueryConfig,
   ): Promise<QueryResult<Row>>;
 }
 
-/** A piece of SQL that {@link sql} puts in place as it is; made by {@link fragment} alone. */
+/** A piece of SQL that {@link sql} puts in place; made by {@link fragment} alone. */
 export interface Fragment {
-  readonly [fragmentText]: string;
+  readonly [fragmentParts]: Parts;
 }
 
-const fragmentText = Symbol("text of the fragment");
+interface Parts {
+  readonly text: TemplateStringsArray;
+  readonly values: readonly unknown[];
+}
+
+const fragmentParts = Symbol("parts of the fragment");
 
 /**
  * Writes one statement with its parameters in place:
@@ -24,19 +36,25 @@ const fragmentText = Symbol("text of the fragment");
  */
 export function sql(text: TemplateStringsArray, ...values: readonly unknown[]): QueryConfig {
   const parameters: unknown[] = [];
-  let statement = text[0] ?? "";
-  for (const [n, value] of values.entries()) {
-    statement += isFragment(value) ? value[fragmentText] : `$${parameters.push(value)}`;
-    statement += text[n + 1] ?? "";
-  }
-  return { text: statement, values: parameters };
+  return { text: join({ text, values }, parameters), values: parameters };
 }
 
-/** Writes a piece of SQL that several statements share. It takes no values. */
-export function fragment(text: TemplateStringsArray): Fragment {
-  return { [fragmentText]: text[0] ?? "" };
+/** Writes a piece of SQL that several statements share. Its values become parameters too. */
+export function fragment(text: TemplateStringsArray, ...values: readonly unknown[]): Fragment {
+  return { [fragmentParts]: { text, values } };
+}
+
+function join({ text, values }: Parts, parameters: unknown[]): string {
+  let statement = text[0] ?? "";
+  for (const [n, value] of values.entries()) {
+    statement += isFragment(value)
+      ? join(value[fragmentParts], parameters)
+      : `$${parameters.push(value)}`;
+    statement += text[n + 1] ?? "";
+  }
+  return statement;
 }
 
 function isFragment(value: unknown): value is Fragment {
-  return typeof value === "object" && value !== null && fragmentText in value;
+  return typeof value === "object" && value !== null && fragmentParts in value;
 }

@@ -5,7 +5,7 @@ import type { JsonObject } from "../model/json.ts";
 import type { User, UserOrigin, UserRef, UserState } from "../model/user.ts";
 import type { UserChangeRecord } from "./changes.ts";
 import { constraintOf } from "./postgres-errors.ts";
-import { fragment, type Queryable, sql } from "./sql.ts";
+import { fragment, type Queryable, type Reader, sql } from "./sql.ts";
 
 /** A row of `users`. */
 export interface UserRow {
@@ -42,7 +42,7 @@ export const USER_COLUMNS = fragment`
 
 /** Finds a User by one of its unique names; a tombstone is found by its id alone. */
 export async function findUser(
-  db: Queryable,
+  db: Reader,
   siteId: SiteId,
   ref: UserRef,
 ): Promise<User | undefined> {
@@ -74,9 +74,24 @@ export async function lockUser(
   return rows[0] && { user: toUser(rows[0]), nextVersion: rows[0].next_version };
 }
 
+/** Locks those of the Users that are no tombstones, in the order of their ids. */
+export async function lockLivingUsers(
+  db: Queryable,
+  siteId: SiteId,
+  ids: readonly UserId[],
+): Promise<LockedUser[]> {
+  const { rows } = await db.query<UserRow & { next_version: number }>(sql`
+    select ${USER_COLUMNS}, greatest(version, signet.version_floor()) + 1 as next_version
+      from signet.users
+     where site_id = ${siteId} and id = any(${ids}::uuid[]) and state <> 'deleted'
+     order by id
+       for no key update`);
+  return rows.map((row) => ({ user: toUser(row), nextVersion: row.next_version }));
+}
+
 /** Finds the Users, tombstones included, among the ids; those that are missing are left out. */
 export async function findUsers(
-  db: Queryable,
+  db: Reader,
   siteId: SiteId,
   ids: readonly UserId[],
 ): Promise<User[]> {
@@ -104,19 +119,6 @@ export async function listUsersById(
      order by id
      limit ${page.limit}`);
   return rows.map(toUser);
-}
-
-/**
- * Locks the active admins of the Site and returns their ids: of two calls that each take one
- * away, the second sees what the first has left.
- */
-export async function lockActiveAdmins(db: Queryable, siteId: SiteId): Promise<UserId[]> {
-  const { rows } = await db.query<{ id: UserId }>(sql`
-    select id from signet.users
-     where site_id = ${siteId} and state = 'active' and 'admin' = any(roles)
-     order by id
-       for no key update`);
-  return rows.map((row) => row.id);
 }
 
 /** Inserts a User together with its change. @throws {Failure} `…_taken`, naming what is. */
@@ -223,9 +225,11 @@ const TAKEN = {
   users_username_key: "username_taken",
   users_external_id_key: "external_id_taken",
   users_pkey: "id_taken",
+  users_site_open: "site_not_found",
 } as const;
 
-function toTaken(error: unknown): unknown {
+/** Translates the violation of a unique name into its Failure; another error stays as it is. */
+export function toTaken(error: unknown): unknown {
   const constraint = constraintOf(error) as keyof typeof TAKEN | undefined;
   const reason = constraint && TAKEN[constraint];
   return reason ? new Failure(reason) : error;

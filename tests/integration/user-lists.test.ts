@@ -134,6 +134,19 @@ describe("a list of Users", () => {
     expect((await elsewhere.backend.users.listUsers({})).users).toEqual([]);
   });
 
+  test("gives a page token's cursor to nobody without the scope sync", async () => {
+    const scopes = [Scope.USERS_READ];
+    const reader = grpcClients(service.url, await createKey(operator, site.siteId, { scopes }));
+
+    const first = await backend.users.listUsers({ pageSize: 5 });
+    const second = await reader.users.listUsers({ pageSize: 5, pageToken: first.nextPageToken });
+    const own = await backend.users.listUsers({ pageSize: 5, pageToken: second.nextPageToken });
+
+    expect(first.syncCursor).not.toBe("");
+    expect(second.syncCursor).toBe("");
+    expect(own.syncCursor).toBe(first.syncCursor);
+  });
+
   test("shows and filters by what a projection shows, and by nothing else", async () => {
     const settings = { scopes: [Scope.USERS_READ], userFields: ["username"] };
     const reader = grpcClients(service.url, await createKey(operator, site.siteId, settings));
