@@ -61,11 +61,17 @@ export function readImportedHash(encoded: string): VerifyImported | undefined {
   }
 }
 
-const ARGON2 = /^\$argon2(?:i|d|id)\$v=(?:16|19)\$((?:[mtp]=\d{1,7},?){3})\$/;
+const ARGON2 = /^\$argon2(?:i|d|id)\$v=(?:16|19)\$((?:[mtp]=\d{1,7},?){3})\$([\w+/]+)\$([\w+/]+)$/;
+/** In characters of base64: 8 to 64 bytes of salt, 16 to 128 of the hash. */
+const ARGON2_LENGTHS = { saltMin: 11, saltMax: 88, hashMin: 22, hashMax: 172 };
 
 function readArgon2(encoded: string): VerifyImported | undefined {
+  const [, given = "", salt = "", hash = ""] = ARGON2.exec(encoded) ?? [];
+  const { saltMin, saltMax, hashMin, hashMax } = ARGON2_LENGTHS;
+  if (salt.length < saltMin || salt.length > saltMax) return undefined;
+  if (hash.length < hashMin || hash.length > hashMax) return undefined;
   const costs = new Map(
-    (ARGON2.exec(encoded)?.[1] ?? "").split(",").map((cost) => {
+    given.split(",").map((cost) => {
       const [name = "", value = ""] = cost.split("=");
       return [name, Number(value)] as const;
     }),

@@ -2,6 +2,8 @@ import { createHmac, randomBytes } from "node:crypto";
 import * as argon2 from "argon2";
 import type { SiteId } from "../model/id.ts";
 import { type Secret, secret } from "../model/secret.ts";
+import { createEnvelope, type Envelope } from "./envelope.ts";
+import { openFirebaseHash } from "./firebase-hash.ts";
 import type { HashCaller, HashQueue } from "./hash-queue.ts";
 import { readImportedHash } from "./imported-hash.ts";
 import { currentSubkey, type Subkeys } from "./subkeys.ts";
@@ -15,7 +17,7 @@ export interface PasswordHash {
 }
 
 /** Stands for the pepper of a hash that another system has made. */
-const UNPEPPERED = 0;
+export const UNPEPPERED = 0;
 
 /** Hashes passwords and checks them, each behind the hash queue. */
 export interface PasswordHasher {
@@ -38,6 +40,8 @@ export interface PasswordHasher {
   verify(caller: HashCaller, password: Secret, stored: PasswordHash | undefined): Promise<boolean>;
   /** Says whether a right password should be hashed anew, as parameters or pepper have changed. */
   needsRehash(stored: PasswordHash): boolean;
+  /** Says whether a hash that comes from elsewhere can be checked here, at a bounded cost. */
+  canVerify(hash: PasswordHash): boolean;
 }
 
 /** OWASP's first choice: 19 MiB, two passes, one lane; about 25 ms of one core. */
@@ -55,13 +59,14 @@ export async function createPasswordHasher(
   queue: HashQueue,
 ): Promise<PasswordHasher> {
   const nobody = await hashNow(subkeys, secret(randomBytes(32).toString("base64url")));
+  const keys = { subkeys, envelope: createEnvelope(subkeys) };
   return {
     announce: queue.announce,
 
     hash: (caller, password) => queue.run(caller, () => hashNow(subkeys, password)),
 
     async verify(caller, password, stored) {
-      const check = checkOf(subkeys, stored ?? nobody, password);
+      const check = checkOf(keys, caller.siteId, stored ?? nobody, password);
       const matches = await queue.run(caller, check);
       return matches && stored !== undefined;
     },
@@ -70,6 +75,13 @@ export async function createPasswordHasher(
       pepperVersion !== subkeys.current ||
       !phc.startsWith("$argon2id$") ||
       argon2.needsRehash(phc, PARAMETERS),
+
+    canVerify: ({ phc, pepperVersion }) =>
+      pepperVersion === UNPEPPERED
+        ? readImportedHash(phc) !== undefined
+        : phc.startsWith("$argon2id$") &&
+          readImportedHash(phc) !== undefined &&
+          subkeys.derive(pepperVersion, PEPPER_PURPOSE, undefined) !== undefined,
   };
 }
 
@@ -80,7 +92,8 @@ async function hashNow(subkeys: Subkeys, password: Secret): Promise<PasswordHash
 }
 
 function checkOf(
-  subkeys: Subkeys,
+  { subkeys, envelope }: { readonly subkeys: Subkeys; readonly envelope: Envelope },
+  siteId: SiteId,
   { phc, pepperVersion }: PasswordHash,
   password: Secret,
 ): () => Promise<boolean> {
@@ -88,7 +101,7 @@ function checkOf(
     const peppered = pepper(pepperKey(subkeys, pepperVersion), password);
     return () => argon2.verify(phc, peppered);
   }
-  const verify = readImportedHash(phc);
+  const verify = readImportedHash(openFirebaseHash(envelope, siteId, phc));
   if (!verify) throw new Error("an imported hash is not one that is checked");
   return () => verify(password);
 }
