@@ -10,7 +10,7 @@ const LAYERS = {
   outbound: ["model"],
   model: [],
   client: [],
-  cli: ["client", "store"],
+  cli: ["client", "store", "mail", "config.ts"],
   console: ["client"],
 };
 

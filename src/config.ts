@@ -28,6 +28,10 @@ export interface Config {
   readonly tls: TlsConfig | undefined;
   /** Addresses and CIDR ranges whose forwarded headers are believed. */
   readonly trustedProxies: readonly string[];
+  /** Hosts of one's own: outward calls may go to them at private addresses, and without TLS. */
+  readonly internalHosts: readonly string[];
+  /** Where ranges of breached passwords are asked for; absent: nowhere. */
+  readonly breachedPasswordsUrl: string | undefined;
   /** What is granted of the limits of calls, in percent of their defaults. */
   readonly ratePercent: number;
   /** Absent: mails are printed. */
@@ -36,6 +40,7 @@ export interface Config {
   readonly mailFrom: string;
   /** Passwords hashed at once. */
   readonly hashThreads: number;
+  readonly forwardAuth: ForwardAuthConfig;
   readonly retention: Retention;
   /** After so many days a key that signs access tokens is replaced by the next one. */
   readonly signingKeyDays: number;
@@ -54,6 +59,16 @@ export interface DatabaseConfig {
   readonly ownerUrl: Secret | undefined;
 }
 
+/** What proxies that ask who may pass are answered by; see docs/guides/forward-auth.md. */
+export interface ForwardAuthConfig {
+  /** The cookie that may hold an access token; absent: none does. */
+  readonly cookieName: string | undefined;
+  /** Where browsers sign in; absent: they are sent nowhere. */
+  readonly loginUrl: string | undefined;
+  /** How long an identity token is good; 0: none is made. */
+  readonly identitySeconds: number;
+}
+
 /** Files of a certificate chain and its private key, in PEM. */
 export interface TlsConfig {
   readonly certFile: string;
@@ -62,14 +77,17 @@ export interface TlsConfig {
 
 /** The configuration cannot be used; the message names every variable at fault. */
 export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
   constructor(problems: readonly string[]) {
     super(`invalid configuration:\n  ${problems.join("\n  ")}`);
     this.name = "ConfigError";
+    this.problems = problems;
   }
 }
 
 /** They configure the command line, often in the same shell or `.env` file. */
-const COMMAND_LINE_VARIABLES: readonly string[] = ["SIGNET_URL", "SIGNET_KEY"];
+const COMMAND_LINE_VARIABLES: readonly string[] = ["SIGNET_URL", "SIGNET_KEY", "SIGNET_PROFILE"];
 
 /**
  * Reads the configuration from environment variables; an empty variable counts as absent.
@@ -81,7 +99,12 @@ const COMMAND_LINE_VARIABLES: readonly string[] = ["SIGNET_URL", "SIGNET_KEY"];
 export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value));
   const { variables, malformed } = readVariables(given);
-  const problems = [...malformed, ...missing(given), ...unknown(given)];
+  const problems = [
+    ...malformed,
+    ...missing(given),
+    ...unknown(given),
+    ...(variables ? insecure(variables) : []),
+  ];
   if (!variables || problems.length > 0) throw new ConfigError(problems);
   return toConfig(variables);
 }
@@ -102,10 +125,17 @@ function toConfig(variables: ConfigVariables): Config {
     masterKeys: variables.SIGNET_MASTER_KEYS,
     tls,
     trustedProxies: Object.freeze(variables.SIGNET_TRUSTED_PROXIES),
+    internalHosts: Object.freeze(variables.SIGNET_INTERNAL_HOSTS),
+    breachedPasswordsUrl: variables.SIGNET_BREACHED_PASSWORDS_URL,
     ratePercent: variables.SIGNET_RATE_LIMIT_PERCENT,
     smtpUrl: variables.SMTP_URL,
     mailFrom: variables.SMTP_FROM ?? "Signet <signet@localhost.localdomain>",
     hashThreads: variables.SIGNET_HASH_THREADS ?? availableParallelism(),
+    forwardAuth: Object.freeze({
+      cookieName: variables.SIGNET_FORWARD_AUTH_COOKIE,
+      loginUrl: variables.SIGNET_FORWARD_AUTH_LOGIN_URL,
+      identitySeconds: variables.SIGNET_FORWARD_AUTH_IDENTITY_SECONDS,
+    }),
     retention: Object.freeze({
       changeDays: variables.SIGNET_CHANGE_RETENTION_DAYS,
       changeRows: variables.SIGNET_CHANGE_RETENTION_ROWS,
@@ -140,6 +170,18 @@ function missing(env: Readonly<Record<string, unknown>>): string[] {
   return COMPANIONS.filter(([given, needed]) => given in env && !(needed in env)).map(
     ([given, needed]) => `${needed} is required with ${given}`,
   );
+}
+
+/** What is learnt of passwords must not pass a network in the clear, unless it is one's own. */
+function insecure(variables: ConfigVariables): string[] {
+  const { SIGNET_BREACHED_PASSWORDS_URL: text, SIGNET_INTERNAL_HOSTS: internal } = variables;
+  const url = text === undefined ? undefined : new URL(text);
+  const isOwn = url && internal.includes(url.hostname.replace(/^\[(.*)\]$/, "$1"));
+  if (!url || url.protocol === "https:" || isOwn) return [];
+  return [
+    "SIGNET_BREACHED_PASSWORDS_URL must begin with https:// " +
+      "where SIGNET_INTERNAL_HOSTS does not have its host",
+  ];
 }
 
 /** A misspelt name must not silently leave a default in place. */

@@ -12,21 +12,29 @@ import { layOutEvents } from "./audit-layout.ts";
 import { addAuditVerify } from "./audit-verify-command.ts";
 import { withClient } from "./connection.ts";
 import type { Context } from "./context.ts";
-import { listOption, numberOption, pastTimeOption, present } from "./options.ts";
+import { listOption, pastTimeOption, present } from "./options.ts";
+import {
+  LIMIT_DEFAULT,
+  limitOption,
+  PAGE_TOKEN_FLAGS,
+  type PageOptions,
+  readPages,
+} from "./pages.ts";
+import { findUserId, parseUserName } from "./user-name.ts";
 
-interface ListOptions extends AnswerOptions {
+interface ListOptions extends AnswerOptions, PageOptions {
   readonly site?: string;
+  readonly withoutSite?: true;
   readonly actor?: string;
   readonly subject?: string;
   readonly kind?: string[];
   readonly since?: Timestamp;
   readonly until?: Timestamp;
   readonly oldestFirst?: true;
-  readonly limit: number;
 }
 
-const PAGE_SIZE = 500;
-const LIMIT_DEFAULT = 50;
+/** What is no bare id names a User: an address, or a name with a prefix. */
+const USER_NAME = /@|^[a-z-]+:/;
 
 /** Adds `signet audit …`. */
 export function addAuditCommands(root: Command, context: Context): void {
@@ -39,18 +47,21 @@ function addList(audit: Command, context: Context): void {
   addCommand(audit, "list", {
     description: "Lists what was done on a Site, by whom and when; the newest first.",
     examples: [
-      "signet audit list --site <id> --subject <user id> --since 7d",
+      "signet audit list --site <id> --subject ada@example.com --since 7d",
       "signet audit list --site <id> --kind user.deleted --kind api_key.revoked --json",
+      "signet audit list --without-site   # operator keys, for example",
     ],
   })
     .option("--site <id>", "the Site; not needed with a site key")
-    .option("--actor <id>", "done by the User or API key with this id")
-    .option("--subject <id>", "done to the object with this id")
+    .option("--without-site", "what concerns no Site; needs an operator key")
+    .option("--actor <id>", "done by this API key or User, who may be named by address, too")
+    .option("--subject <id>", "done to this object; a User may be named by address, too")
     .addOption(listOption("--kind <name>", "of this kind, such as user.deleted"))
     .addOption(pastTimeOption("--since <time>", "done then or later", Date.now))
     .addOption(pastTimeOption("--until <time>", "done before", Date.now))
     .option("--oldest-first", "begin with the oldest")
-    .addOption(numberOption("--limit <n>", "at most so many").default(LIMIT_DEFAULT))
+    .addOption(limitOption(LIMIT_DEFAULT))
+    .option(...PAGE_TOKEN_FLAGS)
     .action((options: ListOptions) => listEvents(context, options));
 }
 
@@ -59,20 +70,30 @@ async function listEvents(context: Context, options: ListOptions): Promise<void>
   printAnswer(context, options, ListAuditEventsResponseSchema, answer, layOutEvents);
 }
 
-/** Asks for page after page, up to the limit. */
 async function listUpTo(
-  { users }: SignetClient,
-  { site, actor, subject, kind, since, until, oldestFirst, limit }: ListOptions,
+  client: SignetClient,
+  options: ListOptions,
 ): Promise<ListAuditEventsResponse> {
-  const given = { siteId: site, actorId: actor, subjectId: subject, kinds: kind };
-  const order = { timeFrom: since, timeUntil: until, oldestFirst };
-  const request = { ...present({ ...given, ...order }), pageSize: Math.min(limit, PAGE_SIZE) };
+  const { site, withoutSite, actor, subject, kind, since, until, oldestFirst } = options;
+  const given = { siteId: site, withoutSite, kinds: kind, oldestFirst };
+  const who = {
+    actorId: actor && (await findId(client, site, actor)),
+    subjectId: subject && (await findId(client, site, subject)),
+  };
+  const request = present({ ...given, ...who, timeFrom: since, timeUntil: until });
   const events: AuditEvent[] = [];
-  let pageToken = "";
-  do {
-    const page = await users.listAuditEvents({ ...request, pageToken });
-    events.push(...page.events);
-    pageToken = page.nextPageToken;
-  } while (pageToken !== "" && events.length < limit);
-  return create(ListAuditEventsResponseSchema, { events: events.slice(0, limit) });
+  const nextPageToken = await readPages(options, async (page) => {
+    const answer = await client.users.listAuditEvents({ ...request, ...page });
+    events.push(...answer.events);
+    return { count: events.length, nextPageToken: answer.nextPageToken };
+  });
+  return create(ListAuditEventsResponseSchema, { events, nextPageToken });
+}
+
+async function findId(
+  client: SignetClient,
+  site: string | undefined,
+  text: string,
+): Promise<string> {
+  return USER_NAME.test(text) ? await findUserId(client, site, parseUserName(text)) : text;
 }

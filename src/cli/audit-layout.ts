@@ -5,15 +5,15 @@ import {
 } from "../../gen/signet/v1/user_service_pb.ts";
 import type { VerifyReport } from "./audit-chain.ts";
 import { enumWords } from "./enum-words.ts";
-import { layOutFields, layOutTable } from "./layout.ts";
+import { layOutFields, layOutTable, withMore } from "./layout.ts";
 import { timeText } from "./values.ts";
 
 const ACTORS = enumWords(AuditActorKindSchema);
 
 /** Lays out a table of events. */
-export function layOutEvents({ events }: ListAuditEventsResponse): string {
+export function layOutEvents({ events, nextPageToken }: ListAuditEventsResponse): string {
   if (events.length === 0) return "There are no events.";
-  return layOutTable(
+  const table = layOutTable(
     ["number", "time", "kind", "by", "to", "facts"],
     events.map((event) => [
       event.link ? String(event.link.sequence) : undefined,
@@ -24,6 +24,7 @@ export function layOutEvents({ events }: ListAuditEventsResponse): string {
       factsText(event),
     ]),
   );
+  return withMore(table, nextPageToken);
 }
 
 /** Lays out what came of a check of a chain. */

@@ -22,8 +22,9 @@ export async function withClient<T>(
   const key = context.environment.SIGNET_KEY ?? "";
   if (key === "") {
     throw new UsageError(
-      "SIGNET_KEY is not set: put an operator key or a site key there; " +
-        "a Signet with a database of its own keeps its key in .signet/operator-key",
+      "SIGNET_KEY is not set: put an operator key or a site key there, or keep it by " +
+        "`signet profile add`; a Signet with a database of its own has its key in " +
+        ".signet/operator-key",
     );
   }
   const client = createSignetClient({ url, key });
@@ -59,7 +60,23 @@ export async function getSiteByDomain(
  * @throws {UsageError} where that is no such URL.
  */
 export function urlOf({ environment }: Context): string {
-  const url = environment.SIGNET_URL || DEFAULT_URL;
+  return requireUrl(environment.SIGNET_URL || DEFAULT_URL, "SIGNET_URL");
+}
+
+/**
+ * Returns the URL, if a Signet can be there.
+ *
+ * @throws {UsageError} naming the option or variable that it stands in.
+ */
+export function requireUrl(url: string, name: string): string {
   if (/^https?:$/.test(URL.parse(url)?.protocol ?? "")) return url;
-  throw new UsageError("SIGNET_URL must be an http:// or https:// URL");
+  throw new UsageError(`${name} must be an http:// or https:// URL`);
+}
+
+/** Tells whether a key that is sent there could be read on the way. */
+export function isExposed(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return (
+    protocol === "http:" && !/^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
+  );
 }

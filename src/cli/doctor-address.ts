@@ -1,4 +1,4 @@
-import { urlOf } from "./connection.ts";
+import { isExposed, urlOf } from "./connection.ts";
 import { type Context, UsageError } from "./context.ts";
 import { type Finding, fail, ok, skip, warn } from "./finding.ts";
 
@@ -24,12 +24,20 @@ export async function checkAddress(context: Context): Promise<Finding[]> {
     const { serverMs, missing } = await askReadiness(url);
     const nowMs = (sentMs + Date.now()) / 2;
     if (!missing) return [fail("signet.address", `what answers at ${url} is no Signet`, advice)];
-    const reachable = ok("signet.address", `a Signet answers at ${url}`);
-    return [reachable, clockFinding(serverMs, nowMs), readyFinding(missing)];
+    const reachable = addressFinding(url);
+    // Whole seconds are half of one late, on the average.
+    const clock = clockFinding("signet.clock", "its clock", serverMs + 500, nowMs);
+    return [reachable, clock, readyFinding(missing)];
   } catch (error) {
     const text = error instanceof UsageError ? error.message : describeFetchError(error);
     return [fail("signet.address", text, advice)];
   }
+}
+
+function addressFinding(url: string): Finding {
+  if (!isExposed(url)) return ok("signet.address", `a Signet answers at ${url}`);
+  const text = `a Signet answers at ${url}, in clear text: a key can be read on the way`;
+  return warn("signet.address", text, "use https://, or a network that nobody else is on");
 }
 
 async function askReadiness(url: string): Promise<Readiness> {
@@ -49,16 +57,21 @@ function readMissing(text: string): readonly string[] | undefined {
   }
 }
 
-/** Whole seconds are half of one late, on the average. */
-function clockFinding(serverMs: number, nowMs: number): Finding {
-  if (Number.isNaN(serverMs)) return skip("signet.clock", "it does not tell the time");
-  const seconds = Math.round((serverMs + 500 - nowMs) / 1_000);
+/** Compares the clock of somebody else with the one of this machine. */
+export function clockFinding(
+  check: string,
+  whose: string,
+  theirsMs: number,
+  nowMs: number,
+): Finding {
+  if (Number.isNaN(theirsMs)) return skip(check, `${whose} cannot be read`);
+  const seconds = Math.round((theirsMs - nowMs) / 1_000);
   const side = seconds > 0 ? "ahead of" : "behind";
-  const text = `its clock is ${Math.abs(seconds)} s ${side} this one`;
+  const text = `${whose} is ${Math.abs(seconds)} s ${side} this one`;
   const advice = "let both machines take their time from the network (NTP)";
-  if (Math.abs(seconds) > SKEW_SECONDS_MAX) return fail("signet.clock", text, advice);
-  if (Math.abs(seconds) > SKEW_SECONDS_WARN) return warn("signet.clock", text, advice);
-  return ok("signet.clock", "its clock and this one agree");
+  if (Math.abs(seconds) > SKEW_SECONDS_MAX) return fail(check, text, advice);
+  if (Math.abs(seconds) > SKEW_SECONDS_WARN) return warn(check, text, advice);
+  return ok(check, `${whose} and this one agree`);
 }
 
 function readyFinding(missing: readonly string[]): Finding {

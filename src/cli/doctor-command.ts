@@ -4,7 +4,10 @@ import { type AnswerOptions, addCommand } from "./answer.ts";
 import { urlOf } from "./connection.ts";
 import { CheckFailed, type Context, UsageError } from "./context.ts";
 import { checkAddress } from "./doctor-address.ts";
+import { checkKeys } from "./doctor-keys.ts";
 import { checkMirror } from "./doctor-mirror.ts";
+
+import { checkService } from "./doctor-service.ts";
 import { checkHealth, checkKey } from "./doctor-signet.ts";
 import { describeError } from "./error-line.ts";
 import { type Finding, fail, layOutFindings, skip } from "./finding.ts";
@@ -16,15 +19,24 @@ interface DoctorOptions extends AnswerOptions, MirrorPlaceOptions {
   readonly mirror?: string;
   readonly allowColumn?: string[];
   readonly deep?: true;
+  readonly service?: true;
 }
 
 /** Adds `signet doctor`. */
 export function addDoctorCommand(root: Command, context: Context): void {
   addCommand(root, "doctor", {
-    description: "Checks a set-up: address, key and clock, and an app's mirror where one is named.",
-    examples: ["signet doctor", "signet doctor --mirror postgres://localhost/shop --table users"],
+    description:
+      "Checks a set-up: address, keys and clock; an app's mirror where one is named; and, where " +
+      "a service runs, its configuration, database and mail. It changes nothing, and says what " +
+      "to do about each finding.",
+    examples: [
+      "signet doctor",
+      "signet doctor --service   # with the variables of the service, as in its .env",
+      "signet doctor --mirror postgres://localhost/shop --table users",
+    ],
   })
     .option("--site <id>", "the Site; not needed with a site key")
+    .option("--service", "check what a service would start with here")
     .addOption(databaseOption("--mirror <url>"))
     .option("--table <name>", "its table of Users (default: public.signet_users)")
     .option("--revocations-table <name>", "its table of Revocations")
@@ -35,7 +47,8 @@ export function addDoctorCommand(root: Command, context: Context): void {
 
 /** @throws {CheckFailed} where a check has failed, after all are printed. */
 async function examine(context: Context, options: DoctorOptions): Promise<void> {
-  const findings = await checkAddress(context);
+  const findings = options.service ? await checkService(context.environment) : [];
+  findings.push(...(await checkAddress(context)));
   const isThere = findings.every(({ check, verdict }) => !isFatal(check, verdict));
   const client = isThere ? openClient(context) : undefined;
   try {
@@ -70,12 +83,16 @@ async function checkAsCaller(
 ): Promise<Finding[]> {
   if (!client) {
     if (context.environment.SIGNET_KEY) return [skip("signet.key", "it could not be tried")];
-    const advice = "set it to a site key, or to the operator key, as in .signet/operator-key";
+    const advice =
+      "set it to a site key, or to the operator key, as in .signet/operator-key, or keep one by " +
+      "`signet profile add`";
     return [fail("signet.key", "SIGNET_KEY is not set", advice)];
   }
   const findings = await checkKey(client, context, site);
   const isGood = findings.every(({ verdict }) => verdict !== "fail");
-  return isGood ? [...findings, await checkHealth(client, context, site)] : findings;
+  if (!isGood) return findings;
+  const health = await checkHealth(client, context, site);
+  return [...findings, ...(await checkKeys(client, context, site)), health];
 }
 
 async function checkNamedMirror(

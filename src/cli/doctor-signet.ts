@@ -4,6 +4,7 @@ import { ErrorReason, reasonOf, type SignetClient } from "../client/index.ts";
 import type { Context } from "./context.ts";
 import { describeError } from "./error-line.ts";
 import { type Finding, fail, ok, skip, warn } from "./finding.ts";
+import { hasKeyForm } from "./key-form.ts";
 import { VERDICTS } from "./sync-status-layout.ts";
 
 /** The id of no User and no Site. */
@@ -15,7 +16,12 @@ export async function checkKey(
   context: Context,
   siteId?: string,
 ): Promise<Finding[]> {
-  const isOperator = context.environment.SIGNET_KEY?.startsWith("sgn_op_");
+  const { SIGNET_KEY: key = "" } = context.environment;
+  if (!hasKeyForm(key)) {
+    const advice = "a key begins with sgn_op_ or sgn_site_: was it copied as a whole?";
+    return [fail("signet.key", "what is set has not the form of a key", advice)];
+  }
+  const isOperator = key.startsWith("sgn_op_");
   try {
     return isOperator ? await checkOperatorKey(client, siteId) : await checkSiteKey(client);
   } catch (error) {

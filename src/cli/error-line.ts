@@ -6,30 +6,50 @@ import {
 } from "../../gen/signet/v1/error_pb.ts";
 import { DEFAULT_URL } from "./connection.ts";
 import type { Context } from "./context.ts";
+import { flagOf } from "./field-flags.ts";
+import { remedyOf } from "./remedies.ts";
 
-/** Says in one line what went wrong, with reason and field where the server gave them. */
-export function describeError(error: unknown, environment: Context["environment"]): string {
-  return oneLine(textOf(error, environment.SIGNET_URL || DEFAULT_URL));
+/**
+ * Says in one line what went wrong, with reason and field where the server gave them.
+ *
+ * `flags` are those of the command: a field is called as the command has it.
+ */
+export function describeError(
+  error: unknown,
+  environment: Context["environment"],
+  flags: readonly string[] = [],
+): string {
+  return oneLine(textOf(error, environment.SIGNET_URL || DEFAULT_URL, flags));
 }
 
-function textOf(error: unknown, url: string): string {
+function textOf(error: unknown, url: string, flags: readonly string[]): string {
   if (error instanceof ConnectError) {
     const [detail] = error.findDetails(ErrorDetailSchema);
-    return detail ? describeDetail(error, detail) : describeBareError(error, url);
+    return detail ? describeDetail(error, detail, flags) : describeBareError(error, url);
   }
   // One address after the other was tried: the errors say more than their sum.
   if (error instanceof AggregateError) return error.errors.map(messageOf).join("; ");
   return messageOf(error);
 }
 
-function describeDetail(error: ConnectError, detail: ErrorDetail): string {
-  const { field, problem, ...facts } = detail.metadata;
-  const text = field && problem ? `${field} ${problem}` : error.rawMessage;
-  const named = Object.entries(field && problem ? facts : detail.metadata);
+function describeDetail(
+  error: ConnectError,
+  detail: ErrorDetail,
+  flags: readonly string[],
+): string {
+  const { field, problem, ...others } = detail.metadata;
+  const isOfField = field !== undefined && problem !== undefined;
+  const flag = isOfField ? flagOf(field, flags) : undefined;
+  const text = isOfField ? `${flag ?? field} ${problem}` : error.rawMessage;
+  const facts = Object.entries(isOfField ? others : detail.metadata);
   const reason = ErrorReasonSchema.value[detail.reason]?.localName ?? `reason ${detail.reason}`;
-  const inBrackets = [reason, ...named.map(([name, value]) => `${name}: ${value}`)].join(", ");
-  const retry = detail.retryDelayMs > 0n ? `; try again in ${seconds(detail.retryDelayMs)} s` : "";
-  return `${text} (${inBrackets})${retry}`;
+  const inBrackets = [
+    reason,
+    ...(flag && field ? [field] : []),
+    ...facts.map(([name, value]) => `${name}: ${value}`),
+  ].join(", ");
+  const retry = detail.retryDelayMs > 0n ? `try again in ${seconds(detail.retryDelayMs)} s` : "";
+  return [`${text} (${inBrackets})`, retry, remedyOf(detail.reason)].filter(Boolean).join("; ");
 }
 
 /** Without a detail it did not come from a Signet, or not from the inside of one. */
@@ -37,6 +57,9 @@ function describeBareError(error: ConnectError, url: string): string {
   const code = Code[error.code] ?? "";
   const cause = error.rawMessage.replace(/^the connection was lost: /, "");
   if (error.code === Code.Unavailable) return `no Signet answers at ${url}: ${cause}`;
+  if (error.code === Code.Unimplemented) {
+    return `the Signet at ${url} cannot do this: is it older than this command line?`;
+  }
   return `${error.rawMessage} (${code.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase()})`;
 }
 

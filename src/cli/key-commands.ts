@@ -11,7 +11,7 @@ import {
 } from "../../gen/signet/v1/site_service_pb.ts";
 import type { SignetClient } from "../client/index.ts";
 import { type AnswerOptions, addCommand, printAnswer } from "./answer.ts";
-import { confirm } from "./confirm.ts";
+import { type ConfirmOptions, confirm, YES_FLAGS } from "./confirm.ts";
 import { withClient } from "./connection.ts";
 import type { Context } from "./context.ts";
 import { enumWords } from "./enum-words.ts";
@@ -36,9 +36,8 @@ interface ListKeysOptions extends AnswerOptions {
   readonly all?: true;
 }
 
-interface RevokeKeyOptions extends AnswerOptions {
+interface RevokeKeyOptions extends AnswerOptions, ConfirmOptions {
   readonly site?: string;
-  readonly yes?: true;
 }
 
 /** Adds `signet key …`. */
@@ -94,7 +93,7 @@ async function listKeys(context: Context, options: ListKeysOptions): Promise<voi
 }
 
 /** Asks for page after page; a Site has few keys, so that they fit into one answer. */
-async function listAllKeys(
+export async function listAllKeys(
   { sites }: SignetClient,
   { site, operator, all }: ListKeysOptions,
 ): Promise<ListApiKeysResponse> {
@@ -116,7 +115,7 @@ function addRevoke(key: Command, context: Context): void {
   })
     .argument("<id>", "the key's id, not its secret")
     .option("--site <id>", "its Site; not needed with a site key, or for an operator key")
-    .option("--yes", "do not ask")
+    .option(...YES_FLAGS)
     .action((id: string, options: RevokeKeyOptions) => revokeKey(context, id, options));
 }
 

@@ -16,6 +16,11 @@ export function layOutTable(
   return alignColumns([headings.map((heading) => heading.toUpperCase()), ...filled]).join("\n");
 }
 
+/** Says below a table how to see the rest, where there is a rest. */
+export function withMore(table: string, nextPageToken: string): string {
+  return nextPageToken ? `${table}\n\nThere are more: --limit shows them.` : table;
+}
+
 /** Puts the cells of rows below each other; the last column is as wide as it is. */
 export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   const printable = rows.map((row) => row.map(toPrintable));

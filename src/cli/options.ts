@@ -16,9 +16,9 @@ export function enumOption<Desc extends DescEnum>(
   description: string,
   words: EnumWords<EnumShape<Desc>>,
 ): Option {
-  return new Option(flags, `${description}: ${words.words.join(", ")}`).argParser((word: string) =>
-    toEnum(word, words),
-  );
+  return new Option(flags, description)
+    .choices(words.words)
+    .argParser((word: string) => toEnum(word, words));
 }
 
 /** An option that takes words of an enum, one at a time. */
@@ -27,9 +27,12 @@ export function enumListOption<Desc extends DescEnum>(
   description: string,
   words: EnumWords<EnumShape<Desc>>,
 ): Option {
-  return new Option(flags, `${description}, one or more of: ${words.words.join(", ")}`).argParser(
-    (word: string, before: readonly EnumShape<Desc>[] = []) => [...before, toEnum(word, words)],
-  );
+  return new Option(flags, `${description} (may be repeated)`)
+    .choices(words.words)
+    .argParser((word: string, before: readonly EnumShape<Desc>[] = []) => [
+      ...before,
+      toEnum(word, words),
+    ]);
 }
 
 /** An option whose value is a whole number from 0 on. */

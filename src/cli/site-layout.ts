@@ -1,5 +1,6 @@
 import type { Lifetimes, PublicSite, Site } from "../../gen/signet/v1/site_pb.ts";
-import { type Field, layOutFields } from "./layout.ts";
+import type { ListSitesResponse } from "../../gen/signet/v1/site_service_pb.ts";
+import { type Field, layOutFields, layOutTable, withMore } from "./layout.ts";
 import { LIFETIME_FIELDS, MFA_POLICIES, SIGNING_ALGORITHMS } from "./site-options.ts";
 import { listText, timeText, yesOrNo } from "./values.ts";
 
@@ -28,6 +29,22 @@ export function layOutSite({ site }: { readonly site?: Site | undefined }): stri
     ["Created", timeText(site.createTime)],
     ["Updated", timeText(site.updateTime)],
   ]);
+}
+
+/** Lays out a table of Sites, and says how to see more where there are more. */
+export function layOutSites({ sites, nextPageToken }: ListSitesResponse): string {
+  if (sites.length === 0) return "There are no such Sites.";
+  const table = layOutTable(
+    ["id", "name", "domains", "front end", "created"],
+    sites.map(({ id, name, domains, frontendUrl, createTime }) => [
+      id,
+      name,
+      listText(domains),
+      frontendUrl,
+      timeText(createTime),
+    ]),
+  );
+  return withMore(table, nextPageToken);
 }
 
 /** Lays out what anybody may know of a Site. */

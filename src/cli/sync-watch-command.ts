@@ -7,6 +7,7 @@ import { listenForInterruption } from "./interruption.ts";
 import { enumListOption, listOption } from "./options.ts";
 import { describeStatus } from "./status-line.ts";
 import { CHANGE_KINDS, toJsonLines, toPlainLines } from "./stream-line.ts";
+import { findUserIds, parseUserName } from "./user-name.ts";
 
 interface WatchOptions extends AnswerOptions {
   readonly site?: string;
@@ -34,21 +35,23 @@ export function addSyncWatch(sync: Command, context: Context): void {
     .option("--head", "begin with what happens from now on, which is the default")
     .option("--cursor <cursor>", "resume where another run has ended")
     .addOption(enumListOption("--kind <word>", "only such Changes", CHANGE_KINDS))
-    .addOption(listOption("--user <id>", "only Changes of this User"))
+    .addOption(listOption("--user <user>", "only Changes of this User, named by id or otherwise"))
     .option("--client-id <name>", "a name of its own among those with the same key")
     .action((options: WatchOptions) => watch(context, options));
 }
 
 async function watch(context: Context, options: WatchOptions): Promise<void> {
-  const { site: siteId, fromStart, head, cursor, clientId, kind: kinds, user: userIds } = options;
+  const { site: siteId, fromStart, head, cursor, clientId, kind: kinds } = options;
   if ([fromStart, head, cursor].filter(Boolean).length > 1) {
     throw new UsageError("give one of: --from-start, --head, --cursor");
   }
-  const filter = { ...(kinds && { kinds }), ...(userIds && { userIds }) };
+  const names = options.user?.map(parseUserName);
   const start = fromStart ? "snapshot" : "head";
   using interruption = listenForInterruption();
   await withClient(context, async (client) => {
     const { signal } = interruption;
+    const userIds = names && (await findUserIds(client, siteId, names));
+    const filter = { ...(kinds && { kinds }), ...(userIds && { userIds }) };
     const subscription = client.subscribe({ siteId, start, cursor, filter, clientId, signal });
     const reporting = reportStatus(context, subscription);
     try {

@@ -1,7 +1,7 @@
 import { type User, type UserSignIn, UserStateSchema } from "../../gen/signet/v1/user_pb.ts";
-import type { ListUsersResponse } from "../../gen/signet/v1/user_service_pb.ts";
+import type { InviteUserResponse, ListUsersResponse } from "../../gen/signet/v1/user_service_pb.ts";
 import { enumWords } from "./enum-words.ts";
-import { type Field, layOutFields, layOutTable } from "./layout.ts";
+import { type Field, layOutFields, layOutTable, withMore } from "./layout.ts";
 import { listText, timeText, yesOrNo } from "./values.ts";
 
 const STATES = enumWords(UserStateSchema);
@@ -9,6 +9,14 @@ const STATES = enumWords(UserStateSchema);
 /** Lays out a User. */
 export function layOutUser({ user }: { readonly user?: User | undefined }): string {
   return user ? layOutFields(fieldsOf(user)) : "";
+}
+
+/** Lays out an invited User, with the token where no mail brings it. */
+export function layOutInvited({ user, oneTimeToken }: InviteUserResponse): string {
+  const invited = layOutUser({ user });
+  if (!oneTimeToken) return invited;
+  const until = timeText(oneTimeToken.expireTime);
+  return `${invited}\n\nToken, shown only now, good until ${until}:\n${oneTimeToken.token}`;
 }
 
 /** Lays out a User and how it signs in, where the caller may see that. */
@@ -42,7 +50,7 @@ export function layOutUsers({ users, nextPageToken }: ListUsersResponse): string
       timeText(user.createTime),
     ]),
   );
-  return nextPageToken ? `${table}\n\nThere are more: --limit shows them.` : table;
+  return withMore(table, nextPageToken);
 }
 
 function fieldsOf(user: User): Field[] {

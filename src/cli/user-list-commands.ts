@@ -12,13 +12,12 @@ import { type AnswerOptions, addCommand, printAnswer } from "./answer.ts";
 import { withClient } from "./connection.ts";
 import { type Context, UsageError } from "./context.ts";
 import { enumWords } from "./enum-words.ts";
-import { enumListOption, numberOption, pastTimeOption, present } from "./options.ts";
+import { enumListOption, pastTimeOption, present } from "./options.ts";
+import { LIMIT_DEFAULT, limitOption, PAGE_TOKEN_FLAGS, readPages } from "./pages.ts";
 import { layOutUsers } from "./user-layout.ts";
 
-const PAGE_SIZE_MAX = 500;
-const LIMIT_DEFAULT = 50;
-
-interface FilterOptions extends AnswerOptions {
+/** Which Users are meant. */
+export interface FilterOptions extends AnswerOptions {
   readonly site?: string;
   readonly state?: UserState[];
   readonly role?: string;
@@ -44,8 +43,8 @@ export function addUserList(user: Command, context: Context): void {
       "signet user list --email-prefix ada --limit 1000 --json",
     ],
   })
-    .addOption(numberOption("--limit <n>", "show at most so many").default(LIMIT_DEFAULT))
-    .option("--page-token <token>", "go on where a list has ended");
+    .addOption(limitOption(LIMIT_DEFAULT))
+    .option(...PAGE_TOKEN_FLAGS);
   addFilter(command).action((options: ListOptions) => listUsers(context, options));
 }
 
@@ -62,28 +61,21 @@ export function addUserCount(user: Command, context: Context): void {
 }
 
 async function listUsers(context: Context, options: ListOptions): Promise<void> {
-  const request = requestOf(options);
-  const answer = await withClient(context, (client) => readPages(client, request, options));
+  const answer = await withClient(context, (client) => readList(client, options));
   printAnswer(context, options, ListUsersResponseSchema, answer, layOutUsers);
 }
 
-/** Asks for page after page: one may hold less than was asked for, and more may follow it. */
-async function readPages(
-  { users }: SignetClient,
-  request: ReturnType<typeof requestOf>,
-  { limit, pageToken: first = "" }: ListOptions,
-): Promise<ListUsersResponse> {
-  if (limit === 0) throw new UsageError("--limit must be 1 or more");
-  const found: User[] = [];
-  let [pageToken, syncCursor] = [first, ""];
-  do {
-    const pageSize = Math.min(limit - found.length, PAGE_SIZE_MAX);
-    const page = await users.listUsers({ ...request, pageSize, pageToken });
-    found.push(...page.users);
-    pageToken = page.nextPageToken;
-    syncCursor = page.syncCursor;
-  } while (pageToken !== "" && found.length < limit);
-  return create(ListUsersResponseSchema, { users: found, nextPageToken: pageToken, syncCursor });
+async function readList(client: SignetClient, options: ListOptions): Promise<ListUsersResponse> {
+  const request = requestOf(options);
+  const users: User[] = [];
+  let syncCursor = "";
+  const nextPageToken = await readPages(options, async (page) => {
+    const answer = await client.users.listUsers({ ...request, ...page });
+    users.push(...answer.users);
+    syncCursor = answer.syncCursor;
+    return { count: users.length, nextPageToken: answer.nextPageToken };
+  });
+  return create(ListUsersResponseSchema, { users, nextPageToken, syncCursor });
 }
 
 async function countUsers(context: Context, options: FilterOptions): Promise<void> {
@@ -92,8 +84,8 @@ async function countUsers(context: Context, options: FilterOptions): Promise<voi
   printAnswer(context, options, CountUsersResponseSchema, answer, ({ count }) => `${count}`);
 }
 
-/** Adds the options of a filter, which listing and counting share. */
-function addFilter(command: Command): Command {
+/** Adds the options of a filter, which listing, counting and exporting share. */
+export function addFilter(command: Command): Command {
   return command
     .option("--site <id>", "their Site; not needed with a site key")
     .addOption(enumListOption("--state <word>", "in these states, else all but deleted", STATES))
@@ -108,7 +100,8 @@ function addFilter(command: Command): Command {
 
 const STATES = enumWords(UserStateSchema);
 
-function requestOf(options: FilterOptions) {
+/** Returns the part of a request that {@link addFilter} is about. */
+export function requestOf(options: FilterOptions) {
   const { site, state, role, emailVerified, createdSince, updatedSince } = options;
   const filter = present({
     states: state,

@@ -10,7 +10,7 @@ const compose = readFileSync("docker-compose.yml", "utf8");
 /** Variables of the file, set or commented out: `NAME=` or `#NAME=`. */
 const documented = [...example.matchAll(/^#?([A-Z][A-Z0-9_]+)=/gm)].map(([, name]) => name);
 const interpolated = [...compose.matchAll(/\$\{([A-Z][A-Z0-9_]+)/g)].map(([, name]) => name);
-const commandLine = ["SIGNET_URL", "SIGNET_KEY", "DATABASE_ADMIN_URL"];
+const commandLine = ["SIGNET_URL", "SIGNET_KEY", "SIGNET_PROFILE", "DATABASE_ADMIN_URL"];
 
 describe(".env.example", () => {
   test("has every variable of the service, the command line and docker compose, once", () => {

@@ -98,7 +98,7 @@ describe("signet sync status", () => {
     const operator = service.operatorKey;
 
     expect(await status(["--check"], operator)).toMatchObject({ exitCode: 1, stdout: "" });
-    expect((await status([], operator)).stderr).toContain("site_id is required");
+    expect((await status([], operator)).stderr).toContain("--site is required");
   });
 });
 

@@ -112,8 +112,8 @@ describe("signet sync watch", () => {
   test("shows only the kinds and Users that were asked for", async () => {
     const { users } = site.backend;
     const { user } = await users.createUser({ email: uniqueEmail() });
-    const userId = user?.id ?? "";
-    const program = watch("--json", "--kind", "deleted", "--user", userId);
+    const { id: userId = "", email = "" } = user ?? {};
+    const program = watch("--json", "--kind", "deleted", "--user", email);
     await program.output.waitFor(/^(live|catching up)$/m, "it was connected");
 
     const { user: other } = await users.createUser({ email: uniqueEmail() });

@@ -83,11 +83,15 @@ export function startSignet(words: readonly string[], environment: Environment):
   return startProgram(process.execPath, ["src/cli/main.ts", ...words], environment);
 }
 
-/** Runs the command line in this process; `reply` is what a person answers to its question. */
+/**
+ * Runs the command line in this process. `reply` is what a person answers to its question, and
+ * `input` what stands in the standard input where there is no person.
+ */
 export async function runSignet(
   words: readonly string[],
   environment: Environment,
-  reply?: boolean,
+  reply?: boolean | string,
+  input = "",
 ): Promise<ProgramResult> {
   const printed: string[] = [];
   const noted: string[] = [];
@@ -97,6 +101,8 @@ export async function runSignet(
     show: () => false,
     interactive: reply !== undefined,
     confirm: async () => reply === true,
+    ask: async () => String(reply),
+    askSecret: async () => (typeof reply === "string" ? reply : input),
   };
   const exitCode = await runCommandLine(words, { environment, terminal });
   return { exitCode, stdout: printed.join(""), stderr: noted.join("") };
