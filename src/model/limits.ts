@@ -21,19 +21,29 @@ export const LIMITS = {
   callSyncMs: 250,
   callHoldersMax: 100_000, // Sources, and Sites besides, of which one process keeps count.
   hashWaitMsMax: 500,
+  breachTimeoutMs: 1_000,
+  breachAnswerBytesMax: 256 * 1024, // Ranges have some 40 KiB.
+  breachRangesMax: 200, // Kept in memory, of some 100 KiB each.
   subkeysCachedMax: 1_024,
   mailsPerWindowMax: 6, // To one address of a Site, of those that anybody can cause.
   mailWindowMs: 60 * 60_000,
+  mailTemplatesMax: 120, // Of one Site.
   mailTimeoutMs: 10_000,
   mailConnectionsMax: 5,
   mailsPerConnectionMax: 100,
   metadataBytesMax: 8 * 1024,
+  metadataDepthMax: 16,
   urlLengthMax: 2_048,
   tokenLengthMax: 4_096,
   rolesMax: 32,
   domainsMax: 32,
   redirectUrlsMax: 64,
   scopesMax: 16,
+  userFieldsMax: 32,
+  keyUseDelayMs: 1_000,
+  keyUsesMax: 20_000, // Of which one process writes down the last use, in one statement.
+  erasedUsersMax: 200, // Of a deleted Site, in one transaction.
+  erasureScanMax: 5_000, // Users and tombstones looked at for them.
   clientIdLengthMax: 64,
   frameBytesMax: 1024 * 1024,
   frameChangesMax: 500,
@@ -41,16 +51,39 @@ export const LIMITS = {
   streamsMax: 12_000,
   revocationPageSizeMax: 1_000,
   pollSecondsMax: 25,
+  importRowsMax: 200, // Of one message, and so of one transaction.
+  importAttemptsMax: 6, // At rows that meet those of another transaction.
+  importBatchesMax: 4, // Of one import under way at once.
+  importTransactionsMax: 6, // Of all imports of a process; each holds a connection.
+  importsPerCallerMax: 4,
+  importsMax: 16,
+  exportsPerCallerMax: 4,
+  exportsMax: 16,
   digestLeavesMax: 1_024,
   digestRowsMax: 20_000,
   digestChunkUsers: 50_000,
   digestScansMax: 2,
   digestScansWaitingMax: 30,
   digestTablesMax: 16,
+  countScansMax: 2, // Counts of Users by a filter; each holds a connection for seconds.
   digestTableAgeMsMax: 45_000,
   snapshotsPerClientMax: 2,
   snapshotsMax: 8,
   mirrorsMax: 100,
+  webhooksMax: 32, // Of one Site.
+  webhookTimeoutMs: 15_000,
+  webhookAnswerBytesMax: 64 * 1024,
+  webhookPauseMsMax: 12 * 60 * 60_000, // That a receiver can ask for.
+  webhookFailMsMax: 3 * 24 * 60 * 60_000, // Then a webhook that only fails is switched off.
+  webhookLeaseMs: 25_000, // Longer than any attempt.
+  webhookAttemptsMax: 8, // Under way at once to one receiver, over all processes.
+  webhookRunsMax: 50, // Receivers that one process posts to at once.
+  webhookTransactionsMax: 2, // Of all of them; each holds a connection.
+  webhookQueuedRowsMax: 1_000, // In one transaction.
+  webhookDueMax: 200,
+  redeliveredPositionsMax: 100_000, // Of one call.
+  deletedDeliveriesMax: 20_000, // In one transaction.
+  deliveriesKeptDays: 30,
   databasePoolMax: 16,
   databaseValidationPoolMax: 4,
   databaseDirectPoolMax: 6,

@@ -20,17 +20,21 @@ const LOOPBACK = /^(?:localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 /**
  * Reads an absolute URL of the web and returns its canonical form.
  *
- * `https` only, but `http` too for hosts of this machine, for development. No name or password
- * in it, no fragment unless `fragmentAllowed`, at most 2,048 characters.
+ * `https` only, but `http` too for hosts of this machine, for development, or where
+ * `plainAllowed`. No name or password in it, no fragment unless `fragmentAllowed`, at most 2,048
+ * characters.
  *
  * @throws {Failure} `invalid_field`, naming `field`.
  */
 export function parseHttpUrl(
   text: string,
   field: string,
-  { fragmentAllowed = false }: { readonly fragmentAllowed?: boolean } = {},
+  {
+    fragmentAllowed = false,
+    plainAllowed = false,
+  }: { readonly fragmentAllowed?: boolean; readonly plainAllowed?: boolean } = {},
 ): HttpUrl {
-  const url = parseUrl(text, field);
+  const url = parseUrl(text, field, plainAllowed);
   if (url.href.includes("#") && !fragmentAllowed) {
     throw invalidField(field, "must not have a fragment");
   }
@@ -94,7 +98,7 @@ function isRealIdna(domain: string, labels: readonly string[]): boolean {
   );
 }
 
-function parseUrl(text: string, field: string): URL {
+function parseUrl(text: string, field: string, plainAllowed = false): URL {
   if (text === "") throw invalidField(field, "is required");
   if (text.length > LIMITS.urlLengthMax) throw urlTooLong(field);
   // URL drops line breaks and reads a backslash as a slash; nobody means that.
@@ -105,7 +109,8 @@ function parseUrl(text: string, field: string): URL {
     throw invalidField(field, "must not have a user name or password");
   }
   const secure = url.protocol === "https:";
-  if (!secure && !(url.protocol === "http:" && LOOPBACK.test(url.hostname))) {
+  const mayBePlain = plainAllowed || LOOPBACK.test(url.hostname);
+  if (!secure && !(url.protocol === "http:" && mayBePlain)) {
     throw invalidField(field, "must begin with https://");
   }
   return url;

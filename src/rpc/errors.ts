@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import type { Logger } from "pino";
-import { ErrorDetailSchema, ErrorReason } from "../../gen/signet/v1/error_pb.ts";
+import { type ErrorDetail, ErrorDetailSchema, ErrorReason } from "../../gen/signet/v1/error_pb.ts";
 import { Failure, type Reason } from "../model/failure.ts";
 
 /** How each failure looks on the wire; `error.proto` documents the reasons. */
@@ -53,12 +54,27 @@ const WIRE: Readonly<Record<Reason, readonly [Code, ErrorReason]>> = {
   scope_changed: [Code.FailedPrecondition, ErrorReason.SCOPE_CHANGED],
 };
 
+/** Failures that a flood meets with are the same object again and again. */
+const translated = new WeakMap<Failure, ConnectError>();
+
 /** Translates a Failure; its reason, metadata and delay go into the one detail message. */
 export function failureToConnectError(failure: Failure): ConnectError {
+  if (failure.reason !== "overloaded") return translate(failure);
+  const error = translated.get(failure) ?? translate(failure);
+  translated.set(failure, error);
+  return error;
+}
+
+function translate(failure: Failure): ConnectError {
   const [code, reason] = WIRE[failure.reason];
   const { field, problem } = failure.metadata;
   const message = field && problem ? `${field} ${problem}` : failure.message;
   return errorWithDetail(message, code, reason, failure.metadata, failure.retryDelayMs ?? 0);
+}
+
+/** Translates a Failure that ends no call: that of one row among many. */
+export function failureToDetail({ reason, metadata }: Failure): ErrorDetail {
+  return create(ErrorDetailSchema, { reason: WIRE[reason][1], metadata: { ...metadata } });
 }
 
 /**

@@ -35,6 +35,8 @@ describe("npm run bench", () => {
       "validate token: throughput beside grpc-js",
       "validate token: p50 under full load",
       "validate token: p99 under full load",
+      "look up a User: throughput",
+      "look up a User: p99 under full load",
       "tokens: local check of a seen token",
       "tokens: local check beside a Map lookup",
       "login: throughput",
@@ -54,6 +56,11 @@ describe("npm run bench", () => {
       "sync: memory per stream, of 10,000, beside bare",
       "sync: snapshot into a mirror",
       "sync: reconcile 100 differences",
+      "users: look-up by address",
+      "users: look-up by username",
+      "users: first page of a list",
+      "users: first page by the beginning of an address",
+      "users: first page of those created since",
     ]);
     for (const row of rows) {
       expect(Object.keys(row)).toEqual(FIELDS);

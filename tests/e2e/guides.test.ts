@@ -86,6 +86,35 @@ describe("the lines of the guides", () => {
     expect(guide.left()).toBe(0);
   });
 
+  test("of sites-and-keys.md work in their order", async () => {
+    const { url, operatorKey } = opened.service;
+    const guide = openGuide("sites-and-keys", { SIGNET_URL: url, SIGNET_KEY: operatorKey });
+
+    const { site } = (await guide.runNext()) as { site?: { id: string } };
+    const values = { "site id": site?.id ?? "" };
+    const updated = await guide.runNext(values);
+    const found = await guide.runNext();
+    const listed = await guide.runNext();
+    const first = (await guide.runNext(values)) as { apiKey?: { id: string } };
+    await guide.runNext(values);
+    const keys = await guide.runNext(values);
+    const revoked = await guide.runNext({ ...values, "first key id": first.apiKey?.id ?? "" });
+    const ofOperator = await guide.runNext();
+    const deleted = await guide.runNext(values);
+
+    expect(updated).toMatchObject({
+      site: { version: "2", lifetimes: { accessTokenSeconds: 300 } },
+    });
+    expect(found).toMatchObject({ site: { id: site?.id, name: "Shop" } });
+    expect(listed).toMatchObject({ sites: [{ id: site?.id }] });
+    const label = "shop backend 1";
+    expect(keys).toMatchObject({ apiKeys: [{ label: "shop backend 2" }, { label }] });
+    expect(revoked).toMatchObject({ apiKey: { label, revokeTime: expect.any(String) } });
+    expect(ofOperator).toMatchObject({ secret: expect.stringMatching(/^sgn_op_/) });
+    expect(deleted).not.toHaveProperty("code");
+    expect(guide.left()).toBe(0);
+  });
+
   test("show the reason of a refusal where login.md says", async () => {
     const { json } = await callJson(opened.service.url, LOGIN, ADA, key);
 

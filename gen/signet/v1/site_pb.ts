@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file signet/v1/site.proto.
  */
 export const file_signet_v1_site: GenFile = /*@__PURE__*/
-  fileDesc("ChRzaWduZXQvdjEvc2l0ZS5wcm90bxIJc2lnbmV0LnYxIr0ECgRTaXRlEgoKAmlkGAEgASgJEg8KB3ZlcnNpb24YAiABKAMSDAoEbmFtZRgDIAEoCRIPCgdkb21haW5zGAQgAygJEhQKDGZyb250ZW5kX3VybBgFIAEoCRIVCg1yZWRpcmVjdF91cmxzGAYgAygJEg8KB29yaWdpbnMYByADKAkSKgoLbWFpbF9zZW5kZXIYCCABKAsyFS5zaWduZXQudjEuTWFpbFNlbmRlchIZChFzZWxmX3JlZ2lzdHJhdGlvbhgJIAEoCBIUCgxwdWJsaWNfY2FsbHMYCiABKAgSKAoKbWZhX3BvbGljeRgLIAEoDjIULnNpZ25ldC52MS5NZmFQb2xpY3kSGwoTcGFzc3dvcmRfbGVuZ3RoX21pbhgMIAEoBRInCglsaWZldGltZXMYDSABKAsyFC5zaWduZXQudjEuTGlmZXRpbWVzEjYKEXNpZ25pbmdfYWxnb3JpdGhtGA4gASgOMhsuc2lnbmV0LnYxLlNpZ25pbmdBbGdvcml0aG0SGAoQZGVmYXVsdF9hdWRpZW5jZRgPIAEoCRIOCgZsb2NhbGUYECABKAkSGgoSZGVsZXRpb25fcHJvdGVjdGVkGBEgASgIEi8KC2NyZWF0ZV90aW1lGBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGaXNzdWVyGBQgASgJIqoBCgpQdWJsaWNTaXRlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSFAoMZnJvbnRlbmRfdXJsGAMgASgJEhkKEXNlbGZfcmVnaXN0cmF0aW9uGAQgASgIEhQKDHB1YmxpY19jYWxscxgFIAEoCBIbChNwYXNzd29yZF9sZW5ndGhfbWluGAYgASgFEg4KBmxvY2FsZRgHIAEoCRIOCgZpc3N1ZXIYCCABKAkiKwoKTWFpbFNlbmRlchIPCgdhZGRyZXNzGAEgASgJEgwKBG5hbWUYAiABKAkipAIKCUxpZmV0aW1lcxIcChRhY2Nlc3NfdG9rZW5fc2Vjb25kcxgBIAEoBRIcChRzZXNzaW9uX2lkbGVfc2Vjb25kcxgCIAEoBRIgChhzZXNzaW9uX2Fic29sdXRlX3NlY29uZHMYAyABKAUSIgoaZW1haWxfdmVyaWZpY2F0aW9uX3NlY29uZHMYBCABKAUSHgoWcGFzc3dvcmRfcmVzZXRfc2Vjb25kcxgFIAEoBRIaChJpbnZpdGF0aW9uX3NlY29uZHMYBiABKAUSHAoUZW1haWxfY2hhbmdlX3NlY29uZHMYByABKAUSHQoVbWZhX2NoYWxsZW5nZV9zZWNvbmRzGAggASgFEhwKFHJlY2VudF9sb2dpbl9zZWNvbmRzGAkgASgFIrECCgZBcGlLZXkSCgoCaWQYASABKAkSDwoHc2l0ZV9pZBgCIAEoCRINCgVsYWJlbBgDIAEoCRIgCgZzY29wZXMYBCADKA4yEC5zaWduZXQudjEuU2NvcGUSEwoLdXNlcl9maWVsZHMYBSADKAkSLwoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1sYXN0X3VzZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZXZva2VfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqbQoJTWZhUG9saWN5EhoKFk1GQV9QT0xJQ1lfVU5TUEVDSUZJRUQQABISCg5NRkFfUE9MSUNZX09GRhABEhcKE01GQV9QT0xJQ1lfT1BUSU9OQUwQAhIXChNNRkFfUE9MSUNZX1JFUVVJUkVEEAMqbwoQU2lnbmluZ0FsZ29yaXRobRIhCh1TSUdOSU5HX0FMR09SSVRITV9VTlNQRUNJRklFRBAAEhsKF1NJR05JTkdfQUxHT1JJVEhNX0VTMjU2EAESGwoXU0lHTklOR19BTEdPUklUSE1fUlMyNTYQAmIGcHJvdG8z", [file_google_protobuf_timestamp, file_signet_v1_access]);
+  fileDesc("ChRzaWduZXQvdjEvc2l0ZS5wcm90bxIJc2lnbmV0LnYxIr0ECgRTaXRlEgoKAmlkGAEgASgJEg8KB3ZlcnNpb24YAiABKAMSDAoEbmFtZRgDIAEoCRIPCgdkb21haW5zGAQgAygJEhQKDGZyb250ZW5kX3VybBgFIAEoCRIVCg1yZWRpcmVjdF91cmxzGAYgAygJEg8KB29yaWdpbnMYByADKAkSKgoLbWFpbF9zZW5kZXIYCCABKAsyFS5zaWduZXQudjEuTWFpbFNlbmRlchIZChFzZWxmX3JlZ2lzdHJhdGlvbhgJIAEoCBIUCgxwdWJsaWNfY2FsbHMYCiABKAgSKAoKbWZhX3BvbGljeRgLIAEoDjIULnNpZ25ldC52MS5NZmFQb2xpY3kSGwoTcGFzc3dvcmRfbGVuZ3RoX21pbhgMIAEoBRInCglsaWZldGltZXMYDSABKAsyFC5zaWduZXQudjEuTGlmZXRpbWVzEjYKEXNpZ25pbmdfYWxnb3JpdGhtGA4gASgOMhsuc2lnbmV0LnYxLlNpZ25pbmdBbGdvcml0aG0SGAoQZGVmYXVsdF9hdWRpZW5jZRgPIAEoCRIOCgZsb2NhbGUYECABKAkSGgoSZGVsZXRpb25fcHJvdGVjdGVkGBEgASgIEi8KC2NyZWF0ZV90aW1lGBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGaXNzdWVyGBQgASgJIqoBCgpQdWJsaWNTaXRlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSFAoMZnJvbnRlbmRfdXJsGAMgASgJEhkKEXNlbGZfcmVnaXN0cmF0aW9uGAQgASgIEhQKDHB1YmxpY19jYWxscxgFIAEoCBIbChNwYXNzd29yZF9sZW5ndGhfbWluGAYgASgFEg4KBmxvY2FsZRgHIAEoCRIOCgZpc3N1ZXIYCCABKAkiKwoKTWFpbFNlbmRlchIPCgdhZGRyZXNzGAEgASgJEgwKBG5hbWUYAiABKAkitQEKDE1haWxUZW1wbGF0ZRIhCgRraW5kGAEgASgOMhMuc2lnbmV0LnYxLk1haWxLaW5kEg4KBmxvY2FsZRgCIAEoCRIPCgdzdWJqZWN0GAMgASgJEg8KB29wZW5pbmcYBCABKAkSDgoGYnV0dG9uGAUgASgJEg8KB2Nsb3NpbmcYBiABKAkSLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqQCCglMaWZldGltZXMSHAoUYWNjZXNzX3Rva2VuX3NlY29uZHMYASABKAUSHAoUc2Vzc2lvbl9pZGxlX3NlY29uZHMYAiABKAUSIAoYc2Vzc2lvbl9hYnNvbHV0ZV9zZWNvbmRzGAMgASgFEiIKGmVtYWlsX3ZlcmlmaWNhdGlvbl9zZWNvbmRzGAQgASgFEh4KFnBhc3N3b3JkX3Jlc2V0X3NlY29uZHMYBSABKAUSGgoSaW52aXRhdGlvbl9zZWNvbmRzGAYgASgFEhwKFGVtYWlsX2NoYW5nZV9zZWNvbmRzGAcgASgFEh0KFW1mYV9jaGFsbGVuZ2Vfc2Vjb25kcxgIIAEoBRIcChRyZWNlbnRfbG9naW5fc2Vjb25kcxgJIAEoBSKxAgoGQXBpS2V5EgoKAmlkGAEgASgJEg8KB3NpdGVfaWQYAiABKAkSDQoFbGFiZWwYAyABKAkSIAoGc2NvcGVzGAQgAygOMhAuc2lnbmV0LnYxLlNjb3BlEhMKC3VzZXJfZmllbGRzGAUgAygJEi8KC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoNbGFzdF91c2VfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmV2b2tlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKpYDCghNYWlsS2luZBIZChVNQUlMX0tJTkRfVU5TUEVDSUZJRUQQABIaChZNQUlMX0tJTkRfVkVSSUZZX0VNQUlMEAESHAoYTUFJTF9LSU5EX1JFU0VUX1BBU1NXT1JEEAISHwobTUFJTF9LSU5EX0FDQ0VQVF9JTlZJVEFUSU9OEAMSGgoWTUFJTF9LSU5EX0NIQU5HRV9FTUFJTBAEEhsKF01BSUxfS0lORF9FTUFJTF9DSEFOR0VEEAUSIAocTUFJTF9LSU5EX0VNQUlMX0NIQU5HRV9UQUtFThAGEiAKHE1BSUxfS0lORF9SRUdJU1RFUkVEX0FMUkVBRFkQBxIYChRNQUlMX0tJTkRfTkVXX0RFVklDRRAIEh4KGk1BSUxfS0lORF9QQVNTV09SRF9DSEFOR0VEEAkSGQoVTUFJTF9LSU5EX01GQV9DSEFOR0VEEAoSJAogTUFJTF9LSU5EX1JFQ09WRVJZX0NPREVTX0NIQU5HRUQQCxIcChhNQUlMX0tJTkRfQUNDT1VOVF9MT0NLRUQQDCptCglNZmFQb2xpY3kSGgoWTUZBX1BPTElDWV9VTlNQRUNJRklFRBAAEhIKDk1GQV9QT0xJQ1lfT0ZGEAESFwoTTUZBX1BPTElDWV9PUFRJT05BTBACEhcKE01GQV9QT0xJQ1lfUkVRVUlSRUQQAypvChBTaWduaW5nQWxnb3JpdGhtEiEKHVNJR05JTkdfQUxHT1JJVEhNX1VOU1BFQ0lGSUVEEAASGwoXU0lHTklOR19BTEdPUklUSE1fRVMyNTYQARIbChdTSUdOSU5HX0FMR09SSVRITV9SUzI1NhACYgZwcm90bzM", [file_google_protobuf_timestamp, file_signet_v1_access]);
 
 /**
  * A tenant: a user base of its own with its settings, keys, issuer and mail sender.
@@ -273,6 +273,76 @@ export const MailSenderSchema: GenMessage<MailSender> = /*@__PURE__*/
   messageDesc(file_signet_v1_site, 2);
 
 /**
+ * What one kind of mail says in one language, in place of Signet's own words.
+ *
+ * All of it is plain text: what looks like HTML is shown as it stands. Names in braces are
+ * replaced: `{site}` by the Site's name; in mails with a link `{lifetime}` by how long it works,
+ * such as `24 hours`; in the mail about a new device `{time}` and `{ip}` by when and from where.
+ * A text that is empty stays as Signet has it, in the languages that Signet has: `en`, `de`.
+ *
+ * @generated from message signet.v1.MailTemplate
+ */
+export type MailTemplate = Message<"signet.v1.MailTemplate"> & {
+  /**
+   * Which mail. Required.
+   *
+   * @generated from field: signet.v1.MailKind kind = 1;
+   */
+  kind: MailKind;
+
+  /**
+   * The language, a BCP 47 tag such as `fr` or `pt-BR`. A User whose language is `pt-BR` gets that
+   * of `pt` where there is no closer one. Required.
+   *
+   * @generated from field: string locale = 2;
+   */
+  locale: string;
+
+  /**
+   * The subject, one line. At most 200 characters.
+   *
+   * @generated from field: string subject = 3;
+   */
+  subject: string;
+
+  /**
+   * The paragraphs before the button, with an empty line between them. At most 2,000 characters.
+   *
+   * @generated from field: string opening = 4;
+   */
+  opening: string;
+
+  /**
+   * What the button says, one line. At most 60 characters.
+   *
+   * @generated from field: string button = 5;
+   */
+  button: string;
+
+  /**
+   * The paragraphs behind the button. At most 2,000 characters. Empty in a language that Signet
+   * does not have: there are none.
+   *
+   * @generated from field: string closing = 6;
+   */
+  closing: string;
+
+  /**
+   * When it was last set. Ignored in requests.
+   *
+   * @generated from field: google.protobuf.Timestamp update_time = 7;
+   */
+  updateTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message signet.v1.MailTemplate.
+ * Use `create(MailTemplateSchema)` to create a new message.
+ */
+export const MailTemplateSchema: GenMessage<MailTemplate> = /*@__PURE__*/
+  messageDesc(file_signet_v1_site, 3);
+
+/**
  * How long the things of a Site live. In a request, 0 means the default.
  *
  * @generated from message signet.v1.Lifetimes
@@ -349,7 +419,7 @@ export type Lifetimes = Message<"signet.v1.Lifetimes"> & {
  * Use `create(LifetimesSchema)` to create a new message.
  */
 export const LifetimesSchema: GenMessage<Lifetimes> = /*@__PURE__*/
-  messageDesc(file_signet_v1_site, 3);
+  messageDesc(file_signet_v1_site, 4);
 
 /**
  * A key by which a backend calls: of one Site, with scopes. The secret itself is shown once,
@@ -429,7 +499,118 @@ export type ApiKey = Message<"signet.v1.ApiKey"> & {
  * Use `create(ApiKeySchema)` to create a new message.
  */
 export const ApiKeySchema: GenMessage<ApiKey> = /*@__PURE__*/
-  messageDesc(file_signet_v1_site, 4);
+  messageDesc(file_signet_v1_site, 5);
+
+/**
+ * The mails that Signet sends.
+ *
+ * @generated from enum signet.v1.MailKind
+ */
+export const MailKind = {
+  /**
+   * Not a mail.
+   *
+   * @generated from enum value: MAIL_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Asks to verify the address. With a link.
+   *
+   * @generated from enum value: MAIL_KIND_VERIFY_EMAIL = 1;
+   */
+  VERIFY_EMAIL: 1,
+
+  /**
+   * Lets a User set a new password. With a link.
+   *
+   * @generated from enum value: MAIL_KIND_RESET_PASSWORD = 2;
+   */
+  RESET_PASSWORD: 2,
+
+  /**
+   * Invites a person. With a link.
+   *
+   * @generated from enum value: MAIL_KIND_ACCEPT_INVITATION = 3;
+   */
+  ACCEPT_INVITATION: 3,
+
+  /**
+   * Asks a new address for confirmation. With a link.
+   *
+   * @generated from enum value: MAIL_KIND_CHANGE_EMAIL = 4;
+   */
+  CHANGE_EMAIL: 4,
+
+  /**
+   * Tells the old address that it was changed.
+   *
+   * @generated from enum value: MAIL_KIND_EMAIL_CHANGED = 5;
+   */
+  EMAIL_CHANGED: 5,
+
+  /**
+   * Tells an owner that somebody else wanted to change to the address.
+   *
+   * @generated from enum value: MAIL_KIND_EMAIL_CHANGE_TAKEN = 6;
+   */
+  EMAIL_CHANGE_TAKEN: 6,
+
+  /**
+   * Tells an owner that the address was registered again.
+   *
+   * @generated from enum value: MAIL_KIND_REGISTERED_ALREADY = 7;
+   */
+  REGISTERED_ALREADY: 7,
+
+  /**
+   * Tells of a login from a device not seen before.
+   *
+   * @generated from enum value: MAIL_KIND_NEW_DEVICE = 8;
+   */
+  NEW_DEVICE: 8,
+
+  /**
+   * Tells that the password was changed.
+   *
+   * @generated from enum value: MAIL_KIND_PASSWORD_CHANGED = 9;
+   */
+  PASSWORD_CHANGED: 9,
+
+  /**
+   * Tells that the second factor was added or removed.
+   *
+   * @generated from enum value: MAIL_KIND_MFA_CHANGED = 10;
+   */
+  MFA_CHANGED: 10,
+
+  /**
+   * Tells that there are new recovery codes.
+   *
+   * @generated from enum value: MAIL_KIND_RECOVERY_CODES_CHANGED = 11;
+   */
+  RECOVERY_CODES_CHANGED: 11,
+
+  /**
+   * Tells that guesses at the account were stopped.
+   *
+   * @generated from enum value: MAIL_KIND_ACCOUNT_LOCKED = 12;
+   */
+  ACCOUNT_LOCKED: 12,
+} as const;
+
+/**
+ * The mails that Signet sends.
+ *
+ * @generated from enum signet.v1.MailKind
+ */
+export type MailKind = (typeof MailKind)[keyof typeof MailKind] | UnknownEnum;
+
+/**
+ * Describes the enum signet.v1.MailKind.
+ */
+export const MailKindSchema: GenEnum<MailKind> = /*@__PURE__*/
+  enumDesc(file_signet_v1_site, 0);
 
 /**
  * Whether a Site's Users need a second factor.
@@ -477,7 +658,7 @@ export type MfaPolicy = (typeof MfaPolicy)[keyof typeof MfaPolicy] | UnknownEnum
  * Describes the enum signet.v1.MfaPolicy.
  */
 export const MfaPolicySchema: GenEnum<MfaPolicy> = /*@__PURE__*/
-  enumDesc(file_signet_v1_site, 0);
+  enumDesc(file_signet_v1_site, 1);
 
 /**
  * What signs access tokens (RFC 7518 §3.1).
@@ -518,5 +699,5 @@ export type SigningAlgorithm = (typeof SigningAlgorithm)[keyof typeof SigningAlg
  * Describes the enum signet.v1.SigningAlgorithm.
  */
 export const SigningAlgorithmSchema: GenEnum<SigningAlgorithm> = /*@__PURE__*/
-  enumDesc(file_signet_v1_site, 1);
+  enumDesc(file_signet_v1_site, 2);
 

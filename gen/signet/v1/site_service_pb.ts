@@ -8,7 +8,7 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Scope } from "./access_pb.ts";
 import { file_signet_v1_access } from "./access_pb.ts";
-import type { ApiKey, Lifetimes, MailSender, MfaPolicy, PublicSite, SigningAlgorithm, Site } from "./site_pb.ts";
+import type { ApiKey, Lifetimes, MailKind, MailSender, MailTemplate, MfaPolicy, PublicSite, SigningAlgorithm, Site } from "./site_pb.ts";
 import { file_signet_v1_site } from "./site_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file signet/v1/site_service.proto.
  */
 export const file_signet_v1_site_service: GenFile = /*@__PURE__*/
-  fileDesc("ChxzaWduZXQvdjEvc2l0ZV9zZXJ2aWNlLnByb3RvEglzaWduZXQudjEi4gMKEUNyZWF0ZVNpdGVSZXF1ZXN0EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDwoHZG9tYWlucxgDIAMoCRIUCgxmcm9udGVuZF91cmwYBCABKAkSFQoNcmVkaXJlY3RfdXJscxgFIAMoCRIPCgdvcmlnaW5zGAYgAygJEioKC21haWxfc2VuZGVyGAcgASgLMhUuc2lnbmV0LnYxLk1haWxTZW5kZXISHgoRc2VsZl9yZWdpc3RyYXRpb24YCCABKAhIAIgBARIUCgxwdWJsaWNfY2FsbHMYCSABKAgSKAoKbWZhX3BvbGljeRgKIAEoDjIULnNpZ25ldC52MS5NZmFQb2xpY3kSGwoTcGFzc3dvcmRfbGVuZ3RoX21pbhgLIAEoBRInCglsaWZldGltZXMYDCABKAsyFC5zaWduZXQudjEuTGlmZXRpbWVzEjYKEXNpZ25pbmdfYWxnb3JpdGhtGA0gASgOMhsuc2lnbmV0LnYxLlNpZ25pbmdBbGdvcml0aG0SGAoQZGVmYXVsdF9hdWRpZW5jZRgOIAEoCRIOCgZsb2NhbGUYDyABKAkSGgoSZGVsZXRpb25fcHJvdGVjdGVkGBAgASgIQhQKEl9zZWxmX3JlZ2lzdHJhdGlvbiIzChJDcmVhdGVTaXRlUmVzcG9uc2USHQoEc2l0ZRgBIAEoCzIPLnNpZ25ldC52MS5TaXRlIiEKDkdldFNpdGVSZXF1ZXN0Eg8KB3NpdGVfaWQYASABKAkiMAoPR2V0U2l0ZVJlc3BvbnNlEh0KBHNpdGUYASABKAsyDy5zaWduZXQudjEuU2l0ZSIoChZHZXRTaXRlQnlEb21haW5SZXF1ZXN0Eg4KBmRvbWFpbhgBIAEoCSI+ChdHZXRTaXRlQnlEb21haW5SZXNwb25zZRIjCgRzaXRlGAEgASgLMhUuc2lnbmV0LnYxLlB1YmxpY1NpdGUiXgoQTGlzdFNpdGVzUmVxdWVzdBITCgtuYW1lX3ByZWZpeBgBIAEoCRIOCgZkb21haW4YAiABKAkSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkiTAoRTGlzdFNpdGVzUmVzcG9uc2USHgoFc2l0ZXMYASADKAsyDy5zaWduZXQudjEuU2l0ZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkivQcKEVVwZGF0ZVNpdGVSZXF1ZXN0Eg8KB3NpdGVfaWQYASABKAkSHQoQZXhwZWN0ZWRfdmVyc2lvbhgCIAEoA0gAiAEBEhEKBG5hbWUYAyABKAlIAYgBARI1Cgdkb21haW5zGAQgASgLMiQuc2lnbmV0LnYxLlVwZGF0ZVNpdGVSZXF1ZXN0LkRvbWFpbnMSGQoMZnJvbnRlbmRfdXJsGAUgASgJSAKIAQESQAoNcmVkaXJlY3RfdXJscxgGIAEoCzIpLnNpZ25ldC52MS5VcGRhdGVTaXRlUmVxdWVzdC5SZWRpcmVjdFVybHMSNQoHb3JpZ2lucxgHIAEoCzIkLnNpZ25ldC52MS5VcGRhdGVTaXRlUmVxdWVzdC5PcmlnaW5zEioKC21haWxfc2VuZGVyGAggASgLMhUuc2lnbmV0LnYxLk1haWxTZW5kZXISHgoRc2VsZl9yZWdpc3RyYXRpb24YCSABKAhIA4gBARIZCgxwdWJsaWNfY2FsbHMYCiABKAhIBIgBARItCgptZmFfcG9saWN5GAsgASgOMhQuc2lnbmV0LnYxLk1mYVBvbGljeUgFiAEBEiAKE3Bhc3N3b3JkX2xlbmd0aF9taW4YDCABKAVIBogBARInCglsaWZldGltZXMYDSABKAsyFC5zaWduZXQudjEuTGlmZXRpbWVzEjsKEXNpZ25pbmdfYWxnb3JpdGhtGA4gASgOMhsuc2lnbmV0LnYxLlNpZ25pbmdBbGdvcml0aG1IB4gBARIdChBkZWZhdWx0X2F1ZGllbmNlGA8gASgJSAiIAQESEwoGbG9jYWxlGBAgASgJSAmIAQESHwoSZGVsZXRpb25fcHJvdGVjdGVkGBEgASgISAqIAQEaGgoHRG9tYWlucxIPCgdkb21haW5zGAEgAygJGiUKDFJlZGlyZWN0VXJscxIVCg1yZWRpcmVjdF91cmxzGAEgAygJGhoKB09yaWdpbnMSDwoHb3JpZ2lucxgBIAMoCUITChFfZXhwZWN0ZWRfdmVyc2lvbkIHCgVfbmFtZUIPCg1fZnJvbnRlbmRfdXJsQhQKEl9zZWxmX3JlZ2lzdHJhdGlvbkIPCg1fcHVibGljX2NhbGxzQg0KC19tZmFfcG9saWN5QhYKFF9wYXNzd29yZF9sZW5ndGhfbWluQhQKEl9zaWduaW5nX2FsZ29yaXRobUITChFfZGVmYXVsdF9hdWRpZW5jZUIJCgdfbG9jYWxlQhUKE19kZWxldGlvbl9wcm90ZWN0ZWQiMwoSVXBkYXRlU2l0ZVJlc3BvbnNlEh0KBHNpdGUYASABKAsyDy5zaWduZXQudjEuU2l0ZSIkChFEZWxldGVTaXRlUmVxdWVzdBIPCgdzaXRlX2lkGAEgASgJIi0KEkRlbGV0ZVNpdGVSZXNwb25zZRIXCg9yZW1haW5pbmdfdXNlcnMYASABKAMiuwEKE0NyZWF0ZUFwaUtleVJlcXVlc3QSDwoHc2l0ZV9pZBgBIAEoCRIQCghvcGVyYXRvchgCIAEoCBIKCgJpZBgDIAEoCRINCgVsYWJlbBgEIAEoCRIgCgZzY29wZXMYBSADKA4yEC5zaWduZXQudjEuU2NvcGUSEwoLdXNlcl9maWVsZHMYBiADKAkSLwoLZXhwaXJlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkoKFENyZWF0ZUFwaUtleVJlc3BvbnNlEiIKB2FwaV9rZXkYASABKAsyES5zaWduZXQudjEuQXBpS2V5Eg4KBnNlY3JldBgCIAEoCSJ4ChJMaXN0QXBpS2V5c1JlcXVlc3QSDwoHc2l0ZV9pZBgBIAEoCRIQCghvcGVyYXRvchgCIAEoCBIYChBpbmNsdWRlX2luYWN0aXZlGAMgASgIEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJIlMKE0xpc3RBcGlLZXlzUmVzcG9uc2USIwoIYXBpX2tleXMYASADKAsyES5zaWduZXQudjEuQXBpS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI6ChNSZXZva2VBcGlLZXlSZXF1ZXN0Eg8KB3NpdGVfaWQYASABKAkSEgoKYXBpX2tleV9pZBgCIAEoCSI6ChRSZXZva2VBcGlLZXlSZXNwb25zZRIiCgdhcGlfa2V5GAEgASgLMhEuc2lnbmV0LnYxLkFwaUtleSJUChdSb3RhdGVTaWduaW5nS2V5UmVxdWVzdBIPCgdzaXRlX2lkGAEgASgJEhYKDmN1cnJlbnRfa2V5X2lkGAIgASgJEhAKCHdpdGhkcmF3GAMgASgIInsKGFJvdGF0ZVNpZ25pbmdLZXlSZXNwb25zZRIrCgxzaWduaW5nX2tleXMYASADKAsyFS5zaWduZXQudjEuU2lnbmluZ0tleRIyCg5zY2hlZHVsZWRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiiQIKClNpZ25pbmdLZXkSCgoCaWQYASABKAkSLgoJYWxnb3JpdGhtGAIgASgOMhsuc2lnbmV0LnYxLlNpZ25pbmdBbGdvcml0aG0SKQoFc3RhdGUYAyABKA4yGi5zaWduZXQudjEuU2lnbmluZ0tleVN0YXRlEjAKDHB1Ymxpc2hfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoNYWN0aXZhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmV0aXJlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKrABCg9TaWduaW5nS2V5U3RhdGUSIQodU0lHTklOR19LRVlfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZTSUdOSU5HX0tFWV9TVEFURV9ORVhUEAESHQoZU0lHTklOR19LRVlfU1RBVEVfQ1VSUkVOVBACEh4KGlNJR05JTkdfS0VZX1NUQVRFX1BSRVZJT1VTEAMSHwobU0lHTklOR19LRVlfU1RBVEVfV0lUSERSQVdOEAQysAcKC1NpdGVTZXJ2aWNlElQKCkNyZWF0ZVNpdGUSHC5zaWduZXQudjEuQ3JlYXRlU2l0ZVJlcXVlc3QaHS5zaWduZXQudjEuQ3JlYXRlU2l0ZVJlc3BvbnNlIgmQAgCS2xgCGAESVQoHR2V0U2l0ZRIZLnNpZ25ldC52MS5HZXRTaXRlUmVxdWVzdBoaLnNpZ25ldC52MS5HZXRTaXRlUmVzcG9uc2UiE5ACApLbGAwYASIGAQIDBAUGMAESYwoPR2V0U2l0ZUJ5RG9tYWluEiEuc2lnbmV0LnYxLkdldFNpdGVCeURvbWFpblJlcXVlc3QaIi5zaWduZXQudjEuR2V0U2l0ZUJ5RG9tYWluUmVzcG9uc2UiCZACAZLbGAIIARJRCglMaXN0U2l0ZXMSGy5zaWduZXQudjEuTGlzdFNpdGVzUmVxdWVzdBocLnNpZ25ldC52MS5MaXN0U2l0ZXNSZXNwb25zZSIJkAICktsYAhgBElkKClVwZGF0ZVNpdGUSHC5zaWduZXQudjEuVXBkYXRlU2l0ZVJlcXVlc3QaHS5zaWduZXQudjEuVXBkYXRlU2l0ZVJlc3BvbnNlIg6QAgKS2xgHGAEiAQYwARJUCgpEZWxldGVTaXRlEhwuc2lnbmV0LnYxLkRlbGV0ZVNpdGVSZXF1ZXN0Gh0uc2lnbmV0LnYxLkRlbGV0ZVNpdGVSZXNwb25zZSIJkAICktsYAhgBEl8KDENyZWF0ZUFwaUtleRIeLnNpZ25ldC52MS5DcmVhdGVBcGlLZXlSZXF1ZXN0Gh8uc2lnbmV0LnYxLkNyZWF0ZUFwaUtleVJlc3BvbnNlIg6QAgCS2xgHGAEiAQYwARJcCgtMaXN0QXBpS2V5cxIdLnNpZ25ldC52MS5MaXN0QXBpS2V5c1JlcXVlc3QaHi5zaWduZXQudjEuTGlzdEFwaUtleXNSZXNwb25zZSIOkAICktsYBxgBIgEGMAESXwoMUmV2b2tlQXBpS2V5Eh4uc2lnbmV0LnYxLlJldm9rZUFwaUtleVJlcXVlc3QaHy5zaWduZXQudjEuUmV2b2tlQXBpS2V5UmVzcG9uc2UiDpACApLbGAcYASIBBjABEmsKEFJvdGF0ZVNpZ25pbmdLZXkSIi5zaWduZXQudjEuUm90YXRlU2lnbmluZ0tleVJlcXVlc3QaIy5zaWduZXQudjEuUm90YXRlU2lnbmluZ0tleVJlc3BvbnNlIg6QAgCS2xgHGAEiAQYwAWIGcHJvdG8z", [file_google_protobuf_timestamp, file_signet_v1_access, file_signet_v1_site]);
+  fileDesc("ChxzaWduZXQvdjEvc2l0ZV9zZXJ2aWNlLnByb3RvEglzaWduZXQudjEi4gMKEUNyZWF0ZVNpdGVSZXF1ZXN0EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDwoHZG9tYWlucxgDIAMoCRIUCgxmcm9udGVuZF91cmwYBCABKAkSFQoNcmVkaXJlY3RfdXJscxgFIAMoCRIPCgdvcmlnaW5zGAYgAygJEioKC21haWxfc2VuZGVyGAcgASgLMhUuc2lnbmV0LnYxLk1haWxTZW5kZXISHgoRc2VsZl9yZWdpc3RyYXRpb24YCCABKAhIAIgBARIUCgxwdWJsaWNfY2FsbHMYCSABKAgSKAoKbWZhX3BvbGljeRgKIAEoDjIULnNpZ25ldC52MS5NZmFQb2xpY3kSGwoTcGFzc3dvcmRfbGVuZ3RoX21pbhgLIAEoBRInCglsaWZldGltZXMYDCABKAsyFC5zaWduZXQudjEuTGlmZXRpbWVzEjYKEXNpZ25pbmdfYWxnb3JpdGhtGA0gASgOMhsuc2lnbmV0LnYxLlNpZ25pbmdBbGdvcml0aG0SGAoQZGVmYXVsdF9hdWRpZW5jZRgOIAEoCRIOCgZsb2NhbGUYDyABKAkSGgoSZGVsZXRpb25fcHJvdGVjdGVkGBAgASgIQhQKEl9zZWxmX3JlZ2lzdHJhdGlvbiIzChJDcmVhdGVTaXRlUmVzcG9uc2USHQoEc2l0ZRgBIAEoCzIPLnNpZ25ldC52MS5TaXRlIiEKDkdldFNpdGVSZXF1ZXN0Eg8KB3NpdGVfaWQYASABKAkiMAoPR2V0U2l0ZVJlc3BvbnNlEh0KBHNpdGUYASABKAsyDy5zaWduZXQudjEuU2l0ZSIoChZHZXRTaXRlQnlEb21haW5SZXF1ZXN0Eg4KBmRvbWFpbhgBIAEoCSI+ChdHZXRTaXRlQnlEb21haW5SZXNwb25zZRIjCgRzaXRlGAEgASgLMhUuc2lnbmV0LnYxLlB1YmxpY1NpdGUiXgoQTGlzdFNpdGVzUmVxdWVzdBITCgtuYW1lX3ByZWZpeBgBIAEoCRIOCgZkb21haW4YAiABKAkSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkiTAoRTGlzdFNpdGVzUmVzcG9uc2USHgoFc2l0ZXMYASADKAsyDy5zaWduZXQudjEuU2l0ZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkivQcKEVVwZGF0ZVNpdGVSZXF1ZXN0Eg8KB3NpdGVfaWQYASABKAkSHQoQZXhwZWN0ZWRfdmVyc2lvbhgCIAEoA0gAiAEBEhEKBG5hbWUYAyABKAlIAYgBARI1Cgdkb21haW5zGAQgASgLMiQuc2lnbmV0LnYxLlVwZGF0ZVNpdGVSZXF1ZXN0LkRvbWFpbnMSGQoMZnJvbnRlbmRfdXJsGAUgASgJSAKIAQESQAoNcmVkaXJlY3RfdXJscxgGIAEoCzIpLnNpZ25ldC52MS5VcGRhdGVTaXRlUmVxdWVzdC5SZWRpcmVjdFVybHMSNQoHb3JpZ2lucxgHIAEoCzIkLnNpZ25ldC52MS5VcGRhdGVTaXRlUmVxdWVzdC5PcmlnaW5zEioKC21haWxfc2VuZGVyGAggASgLMhUuc2lnbmV0LnYxLk1haWxTZW5kZXISHgoRc2VsZl9yZWdpc3RyYXRpb24YCSABKAhIA4gBARIZCgxwdWJsaWNfY2FsbHMYCiABKAhIBIgBARItCgptZmFfcG9saWN5GAsgASgOMhQuc2lnbmV0LnYxLk1mYVBvbGljeUgFiAEBEiAKE3Bhc3N3b3JkX2xlbmd0aF9taW4YDCABKAVIBogBARInCglsaWZldGltZXMYDSABKAsyFC5zaWduZXQudjEuTGlmZXRpbWVzEjsKEXNpZ25pbmdfYWxnb3JpdGhtGA4gASgOMhsuc2lnbmV0LnYxLlNpZ25pbmdBbGdvcml0aG1IB4gBARIdChBkZWZhdWx0X2F1ZGllbmNlGA8gASgJSAiIAQESEwoGbG9jYWxlGBAgASgJSAmIAQESHwoSZGVsZXRpb25fcHJvdGVjdGVkGBEgASgISAqIAQEaGgoHRG9tYWlucxIPCgdkb21haW5zGAEgAygJGiUKDFJlZGlyZWN0VXJscxIVCg1yZWRpcmVjdF91cmxzGAEgAygJGhoKB09yaWdpbnMSDwoHb3JpZ2lucxgBIAMoCUITChFfZXhwZWN0ZWRfdmVyc2lvbkIHCgVfbmFtZUIPCg1fZnJvbnRlbmRfdXJsQhQKEl9zZWxmX3JlZ2lzdHJhdGlvbkIPCg1fcHVibGljX2NhbGxzQg0KC19tZmFfcG9saWN5QhYKFF9wYXNzd29yZF9sZW5ndGhfbWluQhQKEl9zaWduaW5nX2FsZ29yaXRobUITChFfZGVmYXVsdF9hdWRpZW5jZUIJCgdfbG9jYWxlQhUKE19kZWxldGlvbl9wcm90ZWN0ZWQiMwoSVXBkYXRlU2l0ZVJlc3BvbnNlEh0KBHNpdGUYASABKAsyDy5zaWduZXQudjEuU2l0ZSIkChFEZWxldGVTaXRlUmVxdWVzdBIPCgdzaXRlX2lkGAEgASgJIi0KEkRlbGV0ZVNpdGVSZXNwb25zZRIXCg9yZW1haW5pbmdfdXNlcnMYASABKAMiuwEKE0NyZWF0ZUFwaUtleVJlcXVlc3QSDwoHc2l0ZV9pZBgBIAEoCRIQCghvcGVyYXRvchgCIAEoCBIKCgJpZBgDIAEoCRINCgVsYWJlbBgEIAEoCRIgCgZzY29wZXMYBSADKA4yEC5zaWduZXQudjEuU2NvcGUSEwoLdXNlcl9maWVsZHMYBiADKAkSLwoLZXhwaXJlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkoKFENyZWF0ZUFwaUtleVJlc3BvbnNlEiIKB2FwaV9rZXkYASABKAsyES5zaWduZXQudjEuQXBpS2V5Eg4KBnNlY3JldBgCIAEoCSJ4ChJMaXN0QXBpS2V5c1JlcXVlc3QSDwoHc2l0ZV9pZBgBIAEoCRIQCghvcGVyYXRvchgCIAEoCBIYChBpbmNsdWRlX2luYWN0aXZlGAMgASgIEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJIlMKE0xpc3RBcGlLZXlzUmVzcG9uc2USIwoIYXBpX2tleXMYASADKAsyES5zaWduZXQudjEuQXBpS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI6ChNSZXZva2VBcGlLZXlSZXF1ZXN0Eg8KB3NpdGVfaWQYASABKAkSEgoKYXBpX2tleV9pZBgCIAEoCSI6ChRSZXZva2VBcGlLZXlSZXNwb25zZRIiCgdhcGlfa2V5GAEgASgLMhEuc2lnbmV0LnYxLkFwaUtleSJUChdSb3RhdGVTaWduaW5nS2V5UmVxdWVzdBIPCgdzaXRlX2lkGAEgASgJEhYKDmN1cnJlbnRfa2V5X2lkGAIgASgJEhAKCHdpdGhkcmF3GAMgASgIInsKGFJvdGF0ZVNpZ25pbmdLZXlSZXNwb25zZRIrCgxzaWduaW5nX2tleXMYASADKAsyFS5zaWduZXQudjEuU2lnbmluZ0tleRIyCg5zY2hlZHVsZWRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiiQIKClNpZ25pbmdLZXkSCgoCaWQYASABKAkSLgoJYWxnb3JpdGhtGAIgASgOMhsuc2lnbmV0LnYxLlNpZ25pbmdBbGdvcml0aG0SKQoFc3RhdGUYAyABKA4yGi5zaWduZXQudjEuU2lnbmluZ0tleVN0YXRlEjAKDHB1Ymxpc2hfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoNYWN0aXZhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmV0aXJlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlQKFlNldE1haWxUZW1wbGF0ZVJlcXVlc3QSDwoHc2l0ZV9pZBgBIAEoCRIpCgh0ZW1wbGF0ZRgCIAEoCzIXLnNpZ25ldC52MS5NYWlsVGVtcGxhdGUiRAoXU2V0TWFpbFRlbXBsYXRlUmVzcG9uc2USKQoIdGVtcGxhdGUYASABKAsyFy5zaWduZXQudjEuTWFpbFRlbXBsYXRlIisKGExpc3RNYWlsVGVtcGxhdGVzUmVxdWVzdBIPCgdzaXRlX2lkGAEgASgJIkcKGUxpc3RNYWlsVGVtcGxhdGVzUmVzcG9uc2USKgoJdGVtcGxhdGVzGAEgAygLMhcuc2lnbmV0LnYxLk1haWxUZW1wbGF0ZSJfChlEZWxldGVNYWlsVGVtcGxhdGVSZXF1ZXN0Eg8KB3NpdGVfaWQYASABKAkSIQoEa2luZBgCIAEoDjITLnNpZ25ldC52MS5NYWlsS2luZBIOCgZsb2NhbGUYAyABKAkiHAoaRGVsZXRlTWFpbFRlbXBsYXRlUmVzcG9uc2UqsAEKD1NpZ25pbmdLZXlTdGF0ZRIhCh1TSUdOSU5HX0tFWV9TVEFURV9VTlNQRUNJRklFRBAAEhoKFlNJR05JTkdfS0VZX1NUQVRFX05FWFQQARIdChlTSUdOSU5HX0tFWV9TVEFURV9DVVJSRU5UEAISHgoaU0lHTklOR19LRVlfU1RBVEVfUFJFVklPVVMQAxIfChtTSUdOSU5HX0tFWV9TVEFURV9XSVRIRFJBV04QBDL9CQoLU2l0ZVNlcnZpY2USVAoKQ3JlYXRlU2l0ZRIcLnNpZ25ldC52MS5DcmVhdGVTaXRlUmVxdWVzdBodLnNpZ25ldC52MS5DcmVhdGVTaXRlUmVzcG9uc2UiCZACAJLbGAIYARJVCgdHZXRTaXRlEhkuc2lnbmV0LnYxLkdldFNpdGVSZXF1ZXN0Ghouc2lnbmV0LnYxLkdldFNpdGVSZXNwb25zZSITkAICktsYDBgBIgYBAgMEBQYwARJjCg9HZXRTaXRlQnlEb21haW4SIS5zaWduZXQudjEuR2V0U2l0ZUJ5RG9tYWluUmVxdWVzdBoiLnNpZ25ldC52MS5HZXRTaXRlQnlEb21haW5SZXNwb25zZSIJkAIBktsYAggBElEKCUxpc3RTaXRlcxIbLnNpZ25ldC52MS5MaXN0U2l0ZXNSZXF1ZXN0Ghwuc2lnbmV0LnYxLkxpc3RTaXRlc1Jlc3BvbnNlIgmQAgKS2xgCGAESWQoKVXBkYXRlU2l0ZRIcLnNpZ25ldC52MS5VcGRhdGVTaXRlUmVxdWVzdBodLnNpZ25ldC52MS5VcGRhdGVTaXRlUmVzcG9uc2UiDpACApLbGAcYASIBBjABElQKCkRlbGV0ZVNpdGUSHC5zaWduZXQudjEuRGVsZXRlU2l0ZVJlcXVlc3QaHS5zaWduZXQudjEuRGVsZXRlU2l0ZVJlc3BvbnNlIgmQAgKS2xgCGAESXwoMQ3JlYXRlQXBpS2V5Eh4uc2lnbmV0LnYxLkNyZWF0ZUFwaUtleVJlcXVlc3QaHy5zaWduZXQudjEuQ3JlYXRlQXBpS2V5UmVzcG9uc2UiDpACAJLbGAcYASIBBjABElwKC0xpc3RBcGlLZXlzEh0uc2lnbmV0LnYxLkxpc3RBcGlLZXlzUmVxdWVzdBoeLnNpZ25ldC52MS5MaXN0QXBpS2V5c1Jlc3BvbnNlIg6QAgKS2xgHGAEiAQYwARJfCgxSZXZva2VBcGlLZXkSHi5zaWduZXQudjEuUmV2b2tlQXBpS2V5UmVxdWVzdBofLnNpZ25ldC52MS5SZXZva2VBcGlLZXlSZXNwb25zZSIOkAICktsYBxgBIgEGMAESawoQUm90YXRlU2lnbmluZ0tleRIiLnNpZ25ldC52MS5Sb3RhdGVTaWduaW5nS2V5UmVxdWVzdBojLnNpZ25ldC52MS5Sb3RhdGVTaWduaW5nS2V5UmVzcG9uc2UiDpACAJLbGAcYASIBBjABEmgKD1NldE1haWxUZW1wbGF0ZRIhLnNpZ25ldC52MS5TZXRNYWlsVGVtcGxhdGVSZXF1ZXN0GiIuc2lnbmV0LnYxLlNldE1haWxUZW1wbGF0ZVJlc3BvbnNlIg6QAgKS2xgHGAEiAQYwARJuChFMaXN0TWFpbFRlbXBsYXRlcxIjLnNpZ25ldC52MS5MaXN0TWFpbFRlbXBsYXRlc1JlcXVlc3QaJC5zaWduZXQudjEuTGlzdE1haWxUZW1wbGF0ZXNSZXNwb25zZSIOkAICktsYBxgBIgEGMAEScQoSRGVsZXRlTWFpbFRlbXBsYXRlEiQuc2lnbmV0LnYxLkRlbGV0ZU1haWxUZW1wbGF0ZVJlcXVlc3QaJS5zaWduZXQudjEuRGVsZXRlTWFpbFRlbXBsYXRlUmVzcG9uc2UiDpACApLbGAcYASIBBjABYgZwcm90bzM", [file_google_protobuf_timestamp, file_signet_v1_access, file_signet_v1_site]);
 
 /**
  * Request of SiteService.CreateSite.
@@ -928,6 +928,147 @@ export const SigningKeySchema: GenMessage<SigningKey> = /*@__PURE__*/
   messageDesc(file_signet_v1_site_service, 20);
 
 /**
+ * Request of SiteService.SetMailTemplate.
+ *
+ * @generated from message signet.v1.SetMailTemplateRequest
+ */
+export type SetMailTemplateRequest = Message<"signet.v1.SetMailTemplateRequest"> & {
+  /**
+   * Required from an operator; otherwise empty or the caller's own Site.
+   *
+   * @generated from field: string site_id = 1;
+   */
+  siteId: string;
+
+  /**
+   * The template. Required.
+   *
+   * @generated from field: signet.v1.MailTemplate template = 2;
+   */
+  template?: MailTemplate | undefined;
+};
+
+/**
+ * Describes the message signet.v1.SetMailTemplateRequest.
+ * Use `create(SetMailTemplateRequestSchema)` to create a new message.
+ */
+export const SetMailTemplateRequestSchema: GenMessage<SetMailTemplateRequest> = /*@__PURE__*/
+  messageDesc(file_signet_v1_site_service, 21);
+
+/**
+ * Response of SiteService.SetMailTemplate.
+ *
+ * @generated from message signet.v1.SetMailTemplateResponse
+ */
+export type SetMailTemplateResponse = Message<"signet.v1.SetMailTemplateResponse"> & {
+  /**
+   * The template as it is kept.
+   *
+   * @generated from field: signet.v1.MailTemplate template = 1;
+   */
+  template?: MailTemplate | undefined;
+};
+
+/**
+ * Describes the message signet.v1.SetMailTemplateResponse.
+ * Use `create(SetMailTemplateResponseSchema)` to create a new message.
+ */
+export const SetMailTemplateResponseSchema: GenMessage<SetMailTemplateResponse> = /*@__PURE__*/
+  messageDesc(file_signet_v1_site_service, 22);
+
+/**
+ * Request of SiteService.ListMailTemplates.
+ *
+ * @generated from message signet.v1.ListMailTemplatesRequest
+ */
+export type ListMailTemplatesRequest = Message<"signet.v1.ListMailTemplatesRequest"> & {
+  /**
+   * Required from an operator; otherwise empty or the caller's own Site.
+   *
+   * @generated from field: string site_id = 1;
+   */
+  siteId: string;
+};
+
+/**
+ * Describes the message signet.v1.ListMailTemplatesRequest.
+ * Use `create(ListMailTemplatesRequestSchema)` to create a new message.
+ */
+export const ListMailTemplatesRequestSchema: GenMessage<ListMailTemplatesRequest> = /*@__PURE__*/
+  messageDesc(file_signet_v1_site_service, 23);
+
+/**
+ * Response of SiteService.ListMailTemplates.
+ *
+ * @generated from message signet.v1.ListMailTemplatesResponse
+ */
+export type ListMailTemplatesResponse = Message<"signet.v1.ListMailTemplatesResponse"> & {
+  /**
+   * At most 120.
+   *
+   * @generated from field: repeated signet.v1.MailTemplate templates = 1;
+   */
+  templates: MailTemplate[];
+};
+
+/**
+ * Describes the message signet.v1.ListMailTemplatesResponse.
+ * Use `create(ListMailTemplatesResponseSchema)` to create a new message.
+ */
+export const ListMailTemplatesResponseSchema: GenMessage<ListMailTemplatesResponse> = /*@__PURE__*/
+  messageDesc(file_signet_v1_site_service, 24);
+
+/**
+ * Request of SiteService.DeleteMailTemplate.
+ *
+ * @generated from message signet.v1.DeleteMailTemplateRequest
+ */
+export type DeleteMailTemplateRequest = Message<"signet.v1.DeleteMailTemplateRequest"> & {
+  /**
+   * Required from an operator; otherwise empty or the caller's own Site.
+   *
+   * @generated from field: string site_id = 1;
+   */
+  siteId: string;
+
+  /**
+   * Which mail. Required.
+   *
+   * @generated from field: signet.v1.MailKind kind = 2;
+   */
+  kind: MailKind;
+
+  /**
+   * The language, as it was set. Required.
+   *
+   * @generated from field: string locale = 3;
+   */
+  locale: string;
+};
+
+/**
+ * Describes the message signet.v1.DeleteMailTemplateRequest.
+ * Use `create(DeleteMailTemplateRequestSchema)` to create a new message.
+ */
+export const DeleteMailTemplateRequestSchema: GenMessage<DeleteMailTemplateRequest> = /*@__PURE__*/
+  messageDesc(file_signet_v1_site_service, 25);
+
+/**
+ * Response of SiteService.DeleteMailTemplate.
+ *
+ * @generated from message signet.v1.DeleteMailTemplateResponse
+ */
+export type DeleteMailTemplateResponse = Message<"signet.v1.DeleteMailTemplateResponse"> & {
+};
+
+/**
+ * Describes the message signet.v1.DeleteMailTemplateResponse.
+ * Use `create(DeleteMailTemplateResponseSchema)` to create a new message.
+ */
+export const DeleteMailTemplateResponseSchema: GenMessage<DeleteMailTemplateResponse> = /*@__PURE__*/
+  messageDesc(file_signet_v1_site_service, 26);
+
+/**
  * Where in its life a signing key is.
  *
  * @generated from enum signet.v1.SigningKeyState
@@ -1195,6 +1336,51 @@ export const SiteService: GenService<{
     methodKind: "unary";
     input: typeof RotateSigningKeyRequestSchema;
     output: typeof RotateSigningKeyResponseSchema;
+  },
+  /**
+   * Sets what one kind of mail says in one language, in place of what it said before.
+   *
+   * Callers: a site key with `site.admin`; an admin; an operator.
+   *
+   * Mails that are sent from then on say so, also those that wait in the queue already.
+   *
+   * Errors:
+   *   - INVALID_ARGUMENT / ERROR_REASON_INVALID_FIELD: also for a name in braces that this mail
+   *     does not have, and for a text that is empty in a language that Signet does not have.
+   *   - RESOURCE_EXHAUSTED / ERROR_REASON_LIMIT_REACHED: the Site has 120 templates.
+   *
+   * @generated from rpc signet.v1.SiteService.SetMailTemplate
+   */
+  setMailTemplate: {
+    methodKind: "unary";
+    input: typeof SetMailTemplateRequestSchema;
+    output: typeof SetMailTemplateResponseSchema;
+  },
+  /**
+   * Lists the templates of a Site, all of them, by kind and language.
+   *
+   * Callers: a site key with `site.admin`; an admin; an operator.
+   *
+   * @generated from rpc signet.v1.SiteService.ListMailTemplates
+   */
+  listMailTemplates: {
+    methodKind: "unary";
+    input: typeof ListMailTemplatesRequestSchema;
+    output: typeof ListMailTemplatesResponseSchema;
+  },
+  /**
+   * Removes a template, so that the mail says again what Signet has for it.
+   *
+   * Callers: a site key with `site.admin`; an admin; an operator.
+   *
+   * Answers OK where there is none.
+   *
+   * @generated from rpc signet.v1.SiteService.DeleteMailTemplate
+   */
+  deleteMailTemplate: {
+    methodKind: "unary";
+    input: typeof DeleteMailTemplateRequestSchema;
+    output: typeof DeleteMailTemplateResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_signet_v1_site_service, 0);

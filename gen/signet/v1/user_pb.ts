@@ -129,7 +129,8 @@ export type User = Message<"signet.v1.User"> & {
   externalId: string;
 
   /**
-   * Public attributes of the caller's choosing. At most 8 KiB as JSON; absent: none.
+   * Public attributes of the caller's choosing. At most 8 KiB as JSON, 16 levels deep; absent:
+   * none.
    *
    * @generated from field: google.protobuf.Struct metadata = 15;
    */

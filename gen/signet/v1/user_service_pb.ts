@@ -327,7 +327,8 @@ export type CreateUserRequest = Message<"signet.v1.CreateUserRequest"> & {
   externalId: string;
 
   /**
-   * Public attributes. At most 8 KiB as JSON; absent: none.
+   * Public attributes. At most 8 KiB as JSON, 16 levels deep; absent:
+   * none.
    *
    * @generated from field: google.protobuf.Struct metadata = 11;
    */
@@ -432,7 +433,8 @@ export type InviteUserRequest = Message<"signet.v1.InviteUserRequest"> & {
   externalId: string;
 
   /**
-   * Public attributes. At most 8 KiB as JSON; absent: none.
+   * Public attributes. At most 8 KiB as JSON, 16 levels deep; absent:
+   * none.
    *
    * @generated from field: google.protobuf.Struct metadata = 9;
    */
@@ -873,7 +875,8 @@ export type UpdateUserRequest = Message<"signet.v1.UpdateUserRequest"> & {
   externalId?: string | undefined;
 
   /**
-   * Public attributes, in place of all that were there. At most 8 KiB as JSON.
+   * Public attributes, in place of all that were there. At most 8 KiB as JSON, 16
+   * levels deep.
    *
    * @generated from field: google.protobuf.Struct metadata = 12;
    */
@@ -1231,7 +1234,8 @@ export type ImportOptions = Message<"signet.v1.ImportOptions"> & {
   siteId: string;
 
   /**
-   * Whether to check everything and write nothing.
+   * Whether to check everything and write nothing. Rows are also checked against some 2,000,000
+   * earlier ones.
    *
    * @generated from field: bool dry_run = 2;
    */
@@ -1387,7 +1391,8 @@ export type ImportRow = Message<"signet.v1.ImportRow"> & {
   roles: string[];
 
   /**
-   * Public attributes. At most 8 KiB as JSON; absent: none.
+   * Public attributes. At most 8 KiB as JSON, 16 levels deep; absent:
+   * none.
    *
    * @generated from field: google.protobuf.Struct metadata = 11;
    */
@@ -1915,15 +1920,18 @@ export const ImportMode = {
   UNSPECIFIED: 0,
 
   /**
-   * The User stays as it is, but gets an external id or a password hash that it lacks.
+   * The User stays as it is, but gets an external id or a password hash that it lacks: where the
+   * row has its `id` or `external_id`, or says that the address is verified. An address that
+   * nobody has verified proves nothing.
    *
    * @generated from enum value: IMPORT_MODE_KEEP = 1;
    */
   KEEP: 1,
 
   /**
-   * The User also takes over all fields of the row that are not empty. Never its password,
-   * where it has one; and its address stays verified where it does not change.
+   * The User also takes over all fields of the row that are not empty, but for `id` and
+   * `create_time`. Never its password, where it has one; and its address stays verified where
+   * it does not change.
    *
    * @generated from enum value: IMPORT_MODE_UPDATE = 2;
    */
@@ -2077,8 +2085,9 @@ export const AuditActorKindSchema: GenEnum<AuditActorKind> = /*@__PURE__*/
  *
  * No caller sees or chooses a password here: a User sets its own, by the link of an
  * invitation or of a password reset. Nobody gives itself more than it has: a site key gives
- * or takes the role `admin`, or changes how a User with that role signs in (address, username,
- * second factor), only with the scope `site.admin` besides.
+ * or takes the role `admin`, changes how or whether a User with that role signs in (address,
+ * username, second factor, lock, state, invitation), or deletes it, only with the scope
+ * `site.admin` besides.
  *
  * Every write is one transaction: the User, its Change, the audit event and the job that sends
  * a mail are all there or none is. It answers with the User, for whose `version` a Mirror can
@@ -2369,6 +2378,8 @@ export const UserService: GenService<{
    * Errors:
    *   - INVALID_ARGUMENT / ERROR_REASON_INVALID_FIELD: the first message has no options, a
    *     later one has, a row number does not rise, or a message has more than 200 rows.
+   *   - RESOURCE_EXHAUSTED / ERROR_REASON_TOO_MANY_STREAMS: the caller has too many imports
+   *     open.
    *
    * @generated from rpc signet.v1.UserService.ImportUsers
    */

@@ -1,7 +1,7 @@
 -- The writer numbers its own changes where nobody else is writing.
 --
--- A change that is numbered by its own transaction reaches subscribers one commit earlier: all that
--- is left to do after its commit is to read it. docs/decisions/0004 says when and why that is right.
+-- A change that is numbered by its own transaction reaches subscribers one commit earlier: all
+-- that is left to do after its commit is to read it. docs/decisions/0004 says when that is right.
 
 drop function signet.sequence_changes();
 
