@@ -1,8 +1,14 @@
-import { destination, type Logger, pino } from "pino";
+import { type DestinationStream, destination, type Logger, pino } from "pino";
 import type { LogLevel } from "./config-variables.ts";
 
+/** A line for each call would be a system call for each, unless they are written together. */
+const LINES_LENGTH_MAX = 16_384;
+const LINES_MS_MAX = 50;
+const WARNING = 40;
+
 /**
- * Creates the log: one JSON object a line, on standard error.
+ * Creates the log: one JSON object a line, on standard error. Lines wait for at most 50 ms,
+ * warnings and errors not at all.
  *
  * What gets in is named field by field where it is logged. Of errors, only the fields below do:
  * a driver's `detail` or `parameters`, and the text of a database error, can hold anything
@@ -11,8 +17,33 @@ import type { LogLevel } from "./config-variables.ts";
 export function createLogger(level: LogLevel): Logger {
   return pino(
     { level, base: null, serializers: { err: serializeError } },
-    destination({ dest: 2, sync: true }),
+    lineBuffer(destination({ dest: 2, sync: true })),
   );
+}
+
+/** Writes lines together; what waits is written when the process ends, unless it is killed. */
+function lineBuffer(output: DestinationStream) {
+  let lines = "";
+  let timer: NodeJS.Timeout | undefined;
+  const flush = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    const text = lines;
+    lines = "";
+    if (text !== "") output.write(text);
+  };
+  process.on("exit", flush);
+  return {
+    // Asks pino to set `lastLevel` before it writes a line.
+    [pino.symbols.needsMetadataGsym]: true as const,
+    lastLevel: 0,
+    write(line: string) {
+      lines += line;
+      const isUrgent = this.lastLevel >= WARNING;
+      if (isUrgent || lines.length >= LINES_LENGTH_MAX) flush();
+      else timer ??= setTimeout(flush, LINES_MS_MAX).unref();
+    },
+  };
 }
 
 /** What the log may say of an error. */

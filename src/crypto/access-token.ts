@@ -13,6 +13,19 @@ export interface AccessTokenRules {
   findKey(kid: string): VerificationKey | undefined;
 }
 
+/** What a token says whose form and signature are right. */
+export interface SignedToken {
+  readonly claims: AccessTokenClaims;
+  /** It begins when it is issued or, should another program have said so, later (`nbf`). */
+  readonly startMs: number;
+}
+
+/** Reads a token that one of the keys has signed; undefined for any other text. */
+export type ReadToken = (
+  token: string,
+  findKey: AccessTokenRules["findKey"],
+) => SignedToken | undefined;
+
 /** What came of a check. `expired` and `audience` are said only of a token that is the Site's. */
 export type AccessTokenResult =
   | { readonly valid: true; readonly claims: AccessTokenClaims }
@@ -46,18 +59,30 @@ export function signAccessToken(key: SigningKey, claims: AccessTokenClaims): str
  * Checks type, signature, issuer, audience and times of an access token, and that every claim
  * is there. Clocks may differ by 30 seconds.
  *
- * It does not know of revocations: the caller checks Session and Generation.
+ * It does not know of revocations: the caller checks Session and Generation. `read` may be one
+ * that remembers tokens.
  */
-export function verifyAccessToken(token: string, rules: AccessTokenRules): AccessTokenResult {
-  const payload = verifyJws(token, rules.findKey);
-  const claims = payload && readClaims(payload);
-  if (!claims || claims.issuer !== rules.issuer) return INVALID;
+export function verifyAccessToken(
+  token: string,
+  rules: AccessTokenRules,
+  read: ReadToken = readAccessToken,
+): AccessTokenResult {
+  const signed = read(token, rules.findKey);
+  if (signed?.claims.issuer !== rules.issuer) return INVALID;
+  const { claims, startMs } = signed;
   const now = rules.now.getTime();
-  if (startMs(claims, payload.nbf) > now + TOLERANCE_MS) return INVALID;
+  if (startMs > now + TOLERANCE_MS) return INVALID;
   if (now >= claims.expireTime.getTime() + TOLERANCE_MS) return EXPIRED;
   if (!claims.audiences.some((audience) => rules.audiences.includes(audience))) return AUDIENCE;
   return { valid: true, claims };
 }
+
+/** Reads a token by checking its signature. */
+export const readAccessToken: ReadToken = (token, findKey) => {
+  const payload = verifyJws(token, findKey);
+  const claims = payload && readClaims(payload);
+  return claims && { claims, startMs: startOf(claims, payload.nbf) };
+};
 
 /** Reads the claims; undefined if one is missing, malformed or of another type. */
 function readClaims(payload: Readonly<Record<string, unknown>>): AccessTokenClaims | undefined {
@@ -83,8 +108,7 @@ function readClaims(payload: Readonly<Record<string, unknown>>): AccessTokenClai
   };
 }
 
-/** A token begins when it is issued or, should another program have said so, later (`nbf`). */
-function startMs(claims: AccessTokenClaims, notBefore: unknown): number {
+function startOf(claims: AccessTokenClaims, notBefore: unknown): number {
   const issueMs = claims.issueTime.getTime();
   if (notBefore === undefined) return issueMs;
   return isCount(notBefore) ? Math.max(issueMs, notBefore * 1_000) : Number.POSITIVE_INFINITY;

@@ -53,6 +53,8 @@ export interface HashQueueOptions {
 }
 
 const RETRY_MS_MIN = 100;
+const RETRY_STEP_MS = 20;
+const REFUSALS_MAX = 100;
 
 /** Estimates err: with a line of 0.8 of the bound, few are let in and refused 500 ms later. */
 const LINE_SHARE = 0.8;
@@ -78,10 +80,19 @@ export function createHashQueue(options: HashQueueOptions): HashQueue {
   /** Returns how long an entry waits that has so many others before it. */
   const waitMs = (ahead: number) => ((ahead + 1) * hashMs) / concurrency;
 
+  const refusals = new Map<number, Failure>();
+
+  /** In a flood the same Failure serves for all, since a stack for each would cost more than it. */
   function overloaded(): Failure {
     counts.shedTotal++;
-    const retryDelayMs = Math.ceil(Math.max(RETRY_MS_MIN, waitMs(line.length())));
-    return new Failure("overloaded", {}, { retryDelayMs });
+    const delayMs = Math.max(RETRY_MS_MIN, waitMs(line.length()));
+    const retryDelayMs = Math.ceil(delayMs / RETRY_STEP_MS) * RETRY_STEP_MS;
+    const known = refusals.get(retryDelayMs);
+    if (known) return known;
+    const failure = new Failure("overloaded", {}, { retryDelayMs });
+    if (refusals.size >= REFUSALS_MAX) refusals.clear();
+    refusals.set(retryDelayMs, failure);
+    return failure;
   }
 
   function shed(entry: Waiting | undefined): void {

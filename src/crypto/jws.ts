@@ -3,26 +3,31 @@ import { LIMITS } from "../model/limits.ts";
 import { decodeBase64Url } from "./base64url.ts";
 import type { SigningKey, VerificationKey } from "./signing-key.ts";
 
-/** The one kind of token that this file makes and accepts (RFC 9068 §2.1). */
+/** The one kind of token that this file accepts (RFC 9068 §2.1). */
 const TYPE = "at+jwt";
 
 /**
- * Signs claims as a compact JWS (RFC 7515 §7.1), in this thread.
+ * Signs claims as a compact JWS (RFC 7515 §7.1), in this thread; `type` tells one kind of token
+ * from another (RFC 8725 §3.11).
  *
  * In this thread, because the asynchronous functions share four threads with argon2 and
  * would wait behind hundreds of logins.
  *
  * @throws {Error} if the token had more than 4 KiB, which the limits of the claims rule out.
  */
-export function signJws(key: SigningKey, claims: Readonly<Record<string, unknown>>): string {
-  const header = encodeJson({ alg: key.algorithm, typ: TYPE, kid: key.id });
+export function signJws(
+  key: SigningKey,
+  claims: Readonly<Record<string, unknown>>,
+  type: "at+jwt" | "identity+jwt" = TYPE,
+): string {
+  const header = encodeJson({ alg: key.algorithm, typ: type, kid: key.id });
   const signed = `${header}.${encodeJson(claims)}`;
   const signature = sign("sha256", Buffer.from(signed), {
     key: key.privateKey,
     dsaEncoding: "ieee-p1363",
   });
   const token = `${signed}.${signature.toString("base64url")}`;
-  if (token.length > LIMITS.tokenLengthMax) throw new Error("the access token is too long");
+  if (token.length > LIMITS.tokenLengthMax) throw new Error("the token is too long");
   return token;
 }
 

@@ -115,7 +115,8 @@ export async function checkToken(
   const issuer = issuerOf(deps.publicUrl, siteId);
   const now = deps.clock.now();
   const audiences = [audience || known.site.defaultAudience || issuer];
-  const result = verifyAccessToken(token, { issuer, audiences, now, findKey: known.findKey });
+  const { findKey, readToken } = known;
+  const result = verifyAccessToken(token, { issuer, audiences, now, findKey }, readToken);
   if (!result.valid) {
     return { valid: false, reason: result.reason === "invalid" ? "malformed" : result.reason };
   }
@@ -133,7 +134,6 @@ async function isRevoked(
   const { userId, sessionId, generation } = claims;
   if (deps.live.isTokenRevoked({ siteId, userId, sessionId, generation })) return true;
   if (deps.live.isFresh()) return false;
-  return !(await deps.db.validation.inSite(siteId, (tx) =>
-    isSessionAlive(tx, siteId, sessionId, generation, now),
-  ));
+  const db = deps.db.validation.readIn(siteId);
+  return !(await isSessionAlive(db, siteId, sessionId, generation, now));
 }

@@ -1,25 +1,21 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import type { Interceptor } from "@connectrpc/connect";
+import type { ContextValues, Interceptor } from "@connectrpc/connect";
 import type { Logger } from "pino";
-import type { Caller } from "../model/caller.ts";
 import { Failure } from "../model/failure.ts";
-import { authorize, type Gate, requireAdmission } from "./authorize.ts";
+import { authorize, callerOf, createAuthorization, type Gate } from "./authorize.ts";
+import { clientAddressOf } from "./client-address.ts";
 import { toConnectError, translateErrors } from "./errors.ts";
-import { beginCallLine, logCalls } from "./log-calls.ts";
+import { createCallLines, logCalls } from "./log-calls.ts";
 
 /** A call that does not come through Connect's adapter. */
 export interface DirectCall {
   readonly method: DescMethod;
   readonly authorization: string | null;
   readonly requestId: string | null;
-  readonly clientAddress: string;
-}
-
-/** What {@link CallRules.run} found out about a call. */
-export interface AdmittedCall {
-  readonly caller: Caller;
-  /** To be answered as `x-request-id`. */
-  readonly requestId: string;
+  /** Hold the address of the client, and hold the caller once that is known. */
+  readonly values: ContextValues;
+  /** The request; of a stream, whose rules do not depend on it, an empty object. */
+  readonly message: object;
 }
 
 /** What holds for every call, whichever way it comes in. */
@@ -27,11 +23,12 @@ export interface CallRules {
   /** The rules for calls through Connect's adapter; the outermost comes first. */
   readonly interceptors: readonly Interceptor[];
   /**
-   * Runs another call by the same rules, in the same order.
+   * Runs another call by the same rules, in the same order. `requestId` is to be answered as
+   * `x-request-id`.
    *
    * @throws {ConnectError} and nothing else.
    */
-  run(call: DirectCall, work: (admitted: AdmittedCall) => Promise<void>): Promise<void>;
+  run<T>(call: DirectCall, work: (requestId: string) => Promise<T>): Promise<T>;
 }
 
 /** What {@link createCallRules} needs. */
@@ -53,24 +50,28 @@ export function createCallRules({ log, gate, isStarted }: CallRulesOptions): Cal
     return await next(request);
   };
 
+  const admit = createAuthorization(gate);
+  const lines = createCallLines(log);
+
   return {
-    interceptors: [logCalls(log), translateErrors(log), waitForStart, authorize(gate)],
+    interceptors: [logCalls(lines), translateErrors(log), waitForStart, authorize(gate)],
 
     async run(call, work) {
-      const { requestId, write } = beginCallLine(log, call);
-      let caller: Caller = { kind: "anonymous" };
+      const { method, values } = call;
+      const clientAddress = clientAddressOf(values);
+      const { requestId, write } = lines.begin({ ...call, clientAddress });
       try {
-        requireStarted(call.method);
-        const rule = gate.rules.get(call.method);
+        requireStarted(method);
+        const rule = gate.rules.get(method);
         // Only methods that declare who may call are served this way.
-        if (!rule) throw new Error(`no access rule: ${call.method.name}`);
-        caller = await gate.authentication.authenticate(call.authorization);
-        await requireAdmission(gate, rule, caller, {});
-        await work({ caller, requestId });
-        write(caller, undefined);
+        if (!rule) throw new Error(`no access rule: ${method.name}`);
+        await admit(rule, call);
+        const result = await work(requestId);
+        write(callerOf(values), undefined);
+        return result;
       } catch (error) {
         const translated = toConnectError(error, log);
-        write(caller, translated);
+        write(callerOf(values), translated);
         throw translated;
       }
     },

@@ -1,6 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { Failure } from "../model/failure.ts";
+import { createCallController } from "./call-controller.ts";
 import type { OpenCall, OpenCalls } from "./open-calls.ts";
 
 /** A call that was taken on, or refused and only to be answered. */
@@ -26,7 +27,7 @@ export function admitCall(
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     const refused = refusal(error);
-    return { controller: new AbortController(), release: () => undefined, refused };
+    return { controller: createCallController(), release: () => undefined, refused };
   }
 }
 

@@ -64,6 +64,8 @@ export const EDGE_LIMITS = {
   requestStreamIdleMsMax: 300_000,
   /** How long a client may leave an answer unread; SLOW_CONSUMER comes first, after 30 s. */
   answerStallMsMax: 45_000,
+  /** How long it may leave the end of a stream unread that has failed, SLOW_CONSUMER above all. */
+  failureStallMsMax: 10_000,
   /** After an answer to a request that is still arriving: how long the socket stays open. */
   lingerMsMax: 1_000,
 

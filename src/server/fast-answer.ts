@@ -1,10 +1,11 @@
 import type { ServerHttp2Stream } from "node:http2";
+import type { Message } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import type { FrameSink } from "../rpc/frame-sink.ts";
-import type { FastProtocol } from "./fast-protocol.ts";
+import type { StreamProtocol } from "./fast-protocol.ts";
 
 /** The answer of one call, straight onto its stream of HTTP/2. */
-export interface FastAnswer extends FrameSink {
+export interface FastAnswer extends FrameSink<Message> {
   /** Sets a header; without effect once the first bytes are out. */
   setHeader(name: string, value: string): void;
   /** Ends the answer in the words of its protocol; what is written afterwards is dropped. */
@@ -12,7 +13,7 @@ export interface FastAnswer extends FrameSink {
 }
 
 /** Begins nothing yet: headers go out with the first bytes, in the same packet. */
-export function createFastAnswer(stream: ServerHttp2Stream, protocol: FastProtocol): FastAnswer {
+export function createFastAnswer(stream: ServerHttp2Stream, protocol: StreamProtocol): FastAnswer {
   const headers: Record<string, string> = { "content-type": protocol.contentType };
   let isBegun = false;
   let isEnded = false;

@@ -1,16 +1,12 @@
-import type { ServerHttp2Stream } from "node:http2";
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { Message } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
-import {
-  type AsyncIterableTransform,
-  type EnvelopedMessage,
-  encodeEnvelope,
-  type Serialization,
-  transformParseEnvelope,
-} from "@connectrpc/connect/protocol";
+import { encodeEnvelope, type Serialization } from "@connectrpc/connect/protocol";
 import * as connect from "@connectrpc/connect/protocol-connect";
 import * as grpc from "@connectrpc/connect/protocol-grpc";
+import { type ArrivedBody, parseEnvelope } from "./fast-request.ts";
 
-/** A protocol whose calls are served without Connect's adapter, always in binary. */
+/** How a call of a protocol is read without Connect's adapter, always in binary. */
 export interface FastProtocol {
   readonly name: "grpc" | "connect";
   /** The content type of answers. */
@@ -19,8 +15,19 @@ export interface FastProtocol {
   /** Names the compression of the request. */
   readonly encodingHeader: string;
   readonly parseTimeout: typeof grpc.parseTimeout;
-  /** Passes over envelopes without a message, where the protocol has such. */
-  parseEnvelopes<T>(serialization: Serialization<T>): AsyncIterableTransform<EnvelopedMessage, T>;
+  /** Whether the message of a request stands in an envelope, which tells its length. */
+  readonly isEnveloped: boolean;
+  /** Reads the one message of a request. @throws {ConnectError} */
+  parse<T extends Message>(
+    body: ArrivedBody,
+    serialization: Serialization<T>,
+    messageBytesMax: number,
+    headers: IncomingHttpHeaders,
+  ): T | Promise<T>;
+}
+
+/** How the answers of a stream end. */
+export interface StreamProtocol extends FastProtocol {
   /** Whether the end of an answer stands in trailers. */
   readonly hasTrailers: boolean;
   /** Ends an answer that has begun, well or with an error. */
@@ -29,13 +36,20 @@ export interface FastProtocol {
 
 const endStream = connect.createEndStreamSerialization(undefined);
 
-const GRPC: FastProtocol = {
+/** What calls of gRPC have in common, whatever they stream. */
+export const GRPC_REQUESTS = {
   name: "grpc",
   contentType: grpc.contentTypeProto,
   timeoutHeader: "grpc-timeout",
   encodingHeader: "grpc-encoding",
   parseTimeout: grpc.parseTimeout,
-  parseEnvelopes: (serialization) => transformParseEnvelope(serialization),
+  isEnveloped: true,
+} as const;
+
+const GRPC: StreamProtocol = {
+  ...GRPC_REQUESTS,
+  parse: (body, serialization, messageBytesMax) =>
+    parseEnvelope(body, { kind: "server-streaming", serialization, messageBytesMax }),
   hasTrailers: true,
   end(stream, error) {
     const trailers = Object.fromEntries(grpc.setTrailerStatus(new Headers(), error));
@@ -44,13 +58,20 @@ const GRPC: FastProtocol = {
   },
 };
 
-const CONNECT: FastProtocol = {
+const CONNECT: StreamProtocol = {
   name: "connect",
   contentType: connect.contentTypeStreamProto,
   timeoutHeader: "connect-timeout-ms",
   encodingHeader: "connect-content-encoding",
   parseTimeout: connect.parseTimeout,
-  parseEnvelopes: (serialization) => transformParseEnvelope(serialization, connect.endStreamFlag),
+  isEnveloped: true,
+  parse: (body, serialization, messageBytesMax) =>
+    parseEnvelope(body, {
+      kind: "server-streaming",
+      serialization,
+      messageBytesMax,
+      endFlag: connect.endStreamFlag,
+    }),
   hasTrailers: false,
   end(stream, error) {
     const end = { metadata: new Headers(), ...(error && { error }) };
@@ -59,8 +80,7 @@ const CONNECT: FastProtocol = {
 };
 
 /** Finds the protocol of a streaming call; undefined if it is one for Connect's adapter. */
-export function fastProtocolOf(contentType: string | undefined): FastProtocol | undefined {
-  if (contentType === undefined) return undefined;
+export function streamProtocolOf(contentType: string): StreamProtocol | undefined {
   if (grpc.parseContentType(contentType)?.binary === true) return GRPC;
   const type = connect.parseContentType(contentType);
   return type?.stream === true && type.binary ? CONNECT : undefined;

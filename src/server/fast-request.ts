@@ -3,12 +3,13 @@ import type { Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import {
   pipe,
+  readAllBytes,
   type Serialization,
   transformDecompressEnvelope,
+  transformParseEnvelope,
   transformSplitEnvelope,
 } from "@connectrpc/connect/protocol";
 import type { EdgeLimits } from "./edge-limits.ts";
-import type { FastProtocol } from "./fast-protocol.ts";
 import { cutOff, tooSlow } from "./request-body.ts";
 
 /** As much of a body as there is a use for, and why there is not more. */
@@ -27,59 +28,102 @@ const CHUNKS_MAX = 256;
 export function readRequest(
   stream: ServerHttp2Stream,
   { callTimeoutMsMax, messageBytesMax }: Bounds,
+  { isEnveloped }: { readonly isEnveloped: boolean },
 ): Promise<ArrivedBody> {
   // Room for a second message, which is told as an error of its own.
-  const bytesMax = 2 * (ENVELOPE_BYTES + messageBytesMax);
+  const bytesMax = isEnveloped ? 2 * (ENVELOPE_BYTES + messageBytesMax) : messageBytesMax;
   return new Promise((resolve) => {
     let chunks: Buffer[] = [];
     let bytes = 0;
     let expected: number | undefined;
+    let isSettled = false;
     const timer = setTimeout(() => settle(tooSlow()), callTimeoutMsMax);
     const onEnd = (): void => settle(stream.aborted ? cutOff() : undefined);
-    const onClose = (): void => settle(cutOff());
+    const onClose = (): void => {
+      if (!isSettled) settle(cutOff());
+    };
     function onData(chunk: Buffer): void {
       chunks.push(chunk);
       bytes += chunk.length;
       if (chunks.length > CHUNKS_MAX) chunks = [joined(chunks)];
-      if (bytes >= ENVELOPE_BYTES) expected ??= joined(chunks).readUInt32BE(1);
+      if (isEnveloped && bytes >= ENVELOPE_BYTES) expected ??= joined(chunks).readUInt32BE(1);
       if ((expected ?? 0) > messageBytesMax || bytes > bytesMax) settle(undefined);
     }
     function settle(failure: ConnectError | undefined): void {
+      if (isSettled) return;
+      isSettled = true;
       clearTimeout(timer);
-      stream.off("data", onData).off("end", onEnd).off("close", onClose);
+      // After the end nothing comes any more, and taking listeners off takes its time.
+      if (!stream.readableEnded) stream.off("data", onData);
       resolve({ bytes: joined(chunks), failure });
+      chunks = [];
     }
     stream.on("data", onData).on("end", onEnd).on("close", onClose);
     if (stream.destroyed) onClose(); // It may have been closed before anybody listened.
   });
 }
 
+/** How to read a message out of its envelope. */
+export interface EnvelopeRules<T extends Message> {
+  /** The kind of the method, as Connect's adapter calls it. */
+  readonly kind: "unary" | "server-streaming";
+  readonly serialization: Serialization<T>;
+  readonly messageBytesMax: number;
+  /** Marks envelopes without a message, where the protocol has such. */
+  readonly endFlag?: number;
+}
+
 /**
- * Reads the one message of a body. What is not exactly one plain message goes through the same
- * functions as in Connect's adapter, so that each fault is told in the same words.
+ * Reads the one message of a body of envelopes. What is not exactly one plain message goes through
+ * the same functions as in Connect's adapter, so that each fault is told in the same words.
  *
  * @throws {ConnectError}
  */
-export async function parseRequest<T extends Message>(
+export function parseEnvelope<T extends Message>(
   body: ArrivedBody,
-  protocol: FastProtocol,
-  serialization: Serialization<T>,
-  messageBytesMax: number,
+  rules: EnvelopeRules<T>,
+): T | Promise<T> {
+  if (!isOneMessage(body)) return parseFaulty(body, rules);
+  return rules.serialization.parse(body.bytes.subarray(ENVELOPE_BYTES));
+}
+
+async function parseFaulty<T extends Message>(
+  body: ArrivedBody,
+  { kind, serialization, messageBytesMax, endFlag }: EnvelopeRules<T>,
 ): Promise<T> {
-  if (isOneMessage(body)) return serialization.parse(body.bytes.subarray(ENVELOPE_BYTES));
   const messages = pipe(
     replay(body),
     transformSplitEnvelope(messageBytesMax),
     transformDecompressEnvelope(null, messageBytesMax),
-    protocol.parseEnvelopes(serialization),
+    endFlag === undefined
+      ? transformParseEnvelope(serialization)
+      : transformParseEnvelope(serialization, endFlag),
   );
   let found: T | undefined;
   for await (const message of messages) {
-    if (found !== undefined) throw protocolError("received extra input message");
+    if (found !== undefined) throw protocolError("received extra input message", kind);
     found = message;
   }
-  if (found === undefined) throw protocolError("missing input message");
+  if (found === undefined) throw protocolError("missing input message", kind);
   return found;
+}
+
+/**
+ * Reads the message that a body is, by the same rule.
+ *
+ * @throws {ConnectError}
+ */
+export function parsePlain<T extends Message>(
+  body: ArrivedBody,
+  serialization: Serialization<T>,
+  messageBytesMax: number,
+  contentLength: string | null,
+): T | Promise<T> {
+  const { bytes, failure } = body;
+  const isWhole = contentLength === null || contentLength === `${bytes.length}`;
+  const isFaulty = failure !== undefined || !isWhole || bytes.length > messageBytesMax;
+  if (!isFaulty) return serialization.parse(bytes);
+  return readAllBytes(replay(body), messageBytesMax, contentLength).then(serialization.parse);
 }
 
 function isOneMessage({ bytes, failure }: ArrivedBody): boolean {
@@ -96,7 +140,6 @@ function joined(chunks: readonly Buffer[]): Buffer {
   return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
 }
 
-function protocolError(problem: string): ConnectError {
-  const text = `protocol error: ${problem} for server-streaming method`;
-  return new ConnectError(text, Code.Unimplemented);
+function protocolError(problem: string, kind: string): ConnectError {
+  return new ConnectError(`protocol error: ${problem} for ${kind} method`, Code.Unimplemented);
 }

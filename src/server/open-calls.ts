@@ -1,13 +1,13 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Failure } from "../model/failure.ts";
 import { addressGroup } from "../model/network-address.ts";
+import { type CallController, createCallController } from "./call-controller.ts";
 import type { EdgeLimits } from "./edge-limits.ts";
 import { createQuota } from "./quota.ts";
 
 /** A call that the server has taken on. */
 export interface OpenCall {
-  /** Aborted when the call has to end before its answer is complete. */
-  readonly controller: AbortController;
+  readonly controller: CallController;
   readonly release: () => void;
 }
 
@@ -40,17 +40,18 @@ export function createOpenCalls(limits: Bounds, refusal: (failure: Failure) => E
     total: limits.requestStreamsMax,
     perHolder: limits.requestStreamsPerClientMax,
   });
-  const streams = new Set<AbortController>();
-  const unaries = new Set<AbortController>();
+  const overloaded = new Failure("overloaded", {}, { retryDelayMs: RETRY_DELAY_MS });
+  const streams = new Set<CallController>();
+  const unaries = new Set<CallController>();
   let draining = false;
 
-  const end = (controllers: ReadonlySet<AbortController>): void => {
-    for (const controller of controllers) controller.abort(refusal(shuttingDown()));
+  const end = (controllers: ReadonlySet<CallController>): void => {
+    for (const controller of controllers) controller.abort(() => refusal(shuttingDown()));
   };
 
   function take(holder: string, kind: DescMethod["methodKind"]): () => void {
     const giveBackCall = quota.take(holder);
-    if (giveBackCall === undefined) throw overloaded();
+    if (giveBackCall === undefined) throw overloaded;
     if (kind === "unary" || kind === "server_streaming") return giveBackCall;
     const giveBackStream = requestStreams.take(holder);
     if (giveBackStream !== undefined) {
@@ -60,7 +61,7 @@ export function createOpenCalls(limits: Bounds, refusal: (failure: Failure) => E
       };
     }
     giveBackCall();
-    throw overloaded();
+    throw overloaded;
   }
 
   return {
@@ -68,7 +69,7 @@ export function createOpenCalls(limits: Bounds, refusal: (failure: Failure) => E
       if (draining) throw shuttingDown();
       const giveBack = take(addressGroup(client), kind);
       const controllers = kind === "unary" ? unaries : streams;
-      const controller = new AbortController();
+      const controller = createCallController();
       controllers.add(controller);
       return {
         controller,
@@ -90,10 +91,6 @@ export function createOpenCalls(limits: Bounds, refusal: (failure: Failure) => E
       return quota.used;
     },
   };
-}
-
-function overloaded(): Failure {
-  return new Failure("overloaded", {}, { retryDelayMs: RETRY_DELAY_MS });
 }
 
 function shuttingDown(): Failure {

@@ -25,6 +25,7 @@ import type { OpenCalls } from "./open-calls.ts";
 import { awaitRequest } from "./request-arrival.ts";
 import { readBody } from "./request-body.ts";
 import type { NodeRequest } from "./request-target.ts";
+import { toWebHeaders } from "./web-headers.ts";
 
 /** What {@link createRpcHandler} needs. */
 export interface RpcHandlerOptions {
@@ -80,7 +81,7 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
     }
     const page = pageOf(request);
     const call = admitCall(options, method.methodKind, clientAddress);
-    const leave = (): void => call.controller.abort(clientLeft());
+    const leave = (): void => call.controller.abort(clientLeft);
     response.once("close", leave);
     if (isGone(response)) leave();
     try {
@@ -91,7 +92,7 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
       await writeAnswer(opened, response, limits.answerStallMsMax);
       leaveUnread(request, limits.lingerMsMax);
     } catch (error) {
-      call.controller.abort(clientLeft());
+      call.controller.abort(clientLeft);
       log.debug({ method: handler.requestPath, err: error }, "call was not answered");
       destroy(response);
     } finally {
@@ -118,7 +119,7 @@ async function universalRequest(
     call.refused === undefined
       ? await awaitRequest(body, { kind, contentType, messageBytesMax })
       : body;
-  const header = toHeaders(request);
+  const header = toWebHeaders(request.headers);
   boundDeadline(header, kind, limits);
   return {
     httpVersion: request.httpVersion,
@@ -136,15 +137,6 @@ async function universalRequest(
 
 function pageOf({ headers: { origin } }: NodeRequest): BrowserPage | undefined {
   return origin === undefined ? undefined : { origin, mayRead: undefined };
-}
-
-function toHeaders(request: NodeRequest): Headers {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (name.startsWith(":") || value === undefined) continue;
-    for (const one of Array.isArray(value) ? value : [value]) headers.append(name, one);
-  }
-  return headers;
 }
 
 function destroy(response: NodeResponse): void {

@@ -4,6 +4,7 @@ import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts"
 import * as v1alpha from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { Health } from "../../gen/health/v1/health_pb.ts";
 import type { Failure } from "../model/failure.ts";
+import type { AnswerProxy } from "../rpc/proxy-answer.ts";
 import { createAddressResolver } from "./address.ts";
 import { type BrowserRules, NO_BROWSERS } from "./cors.ts";
 import { createDescriptorIndex, type DescriptorIndex } from "./descriptor-index.ts";
@@ -14,8 +15,9 @@ import {
   type FastCallsOptions,
   type TakeStream,
 } from "./fast-calls.ts";
+import { forwardAuthEndpoint } from "./forward-auth.ts";
 import { healthService } from "./health.ts";
-import { createEndpointHandler } from "./http-endpoints.ts";
+import { createEndpointHandler, type Endpoint } from "./http-endpoints.ts";
 import { createListener, type TlsIdentity } from "./listener.ts";
 import type { Log } from "./log.ts";
 import { createOpenCalls } from "./open-calls.ts";
@@ -52,6 +54,8 @@ export interface ServerOptions {
   readonly browsers?: BrowserRules;
   readonly readiness: Readiness;
   readonly wellKnown: WellKnown;
+  /** Answers proxies at `/forward-auth`; absent: there is no such endpoint. */
+  readonly answerProxy?: AnswerProxy;
   readonly log: Log;
   /** Lets streams that have a last word say it when the server drains; resolves soon. */
   readonly endStreams?: () => Promise<void>;
@@ -82,13 +86,10 @@ export function createServer(options: ServerOptions): Server {
   const routes = withStandardServices(options, limits);
   const { interceptors, browsers = NO_BROWSERS } = options;
   const rpc = createRpcHandler({ routes, interceptors, browsers, calls, limits, refusal, log });
-  const endpoints = createEndpointHandler(
-    [livenessEndpoint(), readinessEndpoint(readiness), ...wellKnownEndpoints(options.wellKnown)],
-    log,
-  );
+  const endpoints = createEndpointHandler(endpointsOf(options), log);
   const handle = createRequestHandler({ rpc, endpoints, addresses, limits, log });
   const { host, port, tls } = config;
-  const take = takeStreams(options, { calls, refusal, addresses, limits, log });
+  const take = takeStreams(options, { calls, refusal, addresses, browsers, limits, log });
   const handlers = { http1: handle, http2: { take, handle } };
   const listener = createListener({ host, port, tls, handlers, addresses, limits, log });
   let address: AddressInfo | undefined;
@@ -104,6 +105,12 @@ export function createServer(options: ServerOptions): Server {
     },
     drain: createDrain({ readiness, calls, listener, endStreams: options.endStreams, log }),
   };
+}
+
+function endpointsOf({ readiness, wellKnown, answerProxy }: ServerOptions): Endpoint[] {
+  const forwardAuth = answerProxy === undefined ? [] : [forwardAuthEndpoint(answerProxy)];
+  const probes = [livenessEndpoint(), readinessEndpoint(readiness)];
+  return [...forwardAuth, ...probes, ...wellKnownEndpoints(wellKnown)];
 }
 
 function takeStreams(

@@ -4,7 +4,8 @@ import type { SiteId } from "../model/id.ts";
 import { LIMITS } from "../model/limits.ts";
 import { createListener, type Listener, type ListenerHandlers } from "./listener.ts";
 import { createNotifier } from "./notifier.ts";
-import type { Queryable } from "./sql.ts";
+import { readInSite } from "./site-read.ts";
+import type { Queryable, Reader } from "./sql.ts";
 import { inSiteTransaction, runStatement, type TransactionOptions } from "./transaction.ts";
 
 /** Where the database is, and how much of it one process may take. */
@@ -30,6 +31,11 @@ export interface SiteDatabase {
     work: (transaction: Queryable) => Promise<T>,
     options?: TransactionOptions,
   ): Promise<T>;
+  /**
+   * Runs single statements as one Site, each in one round trip and in a read-only transaction of
+   * its own: for reads of one statement.
+   */
+  readIn(siteId: SiteId): Reader;
   /**
    * Does the same for work that changes Users: while no other such work of this process is under
    * way, the transaction numbers its own changes.
@@ -91,10 +97,12 @@ export function createDatabase(options: DatabaseOptions): Database {
     return closing;
   };
 
+  // A pooler in transaction mode cannot be listened through: who has one names another way too.
+  const keepsStatements = directUrl === url;
   return {
-    ...siteDatabase(calls),
-    validation: siteDatabase(validation),
-    reader: { query: siteDatabase(reader).acrossSites },
+    ...siteDatabase(calls, keepsStatements),
+    validation: siteDatabase(validation, keepsStatements),
+    reader: { query: siteDatabase(reader, true).acrossSites },
     directPool,
     listen(channel, handlers) {
       const onClosed = () => listeners.delete(listener);
@@ -108,10 +116,12 @@ export function createDatabase(options: DatabaseOptions): Database {
   };
 }
 
-function siteDatabase(pool: Pool): SiteDatabase {
+function siteDatabase(pool: Pool, keepsStatements: boolean): SiteDatabase {
   let writers = 0;
+  const reads = { keepsStatements, parserOf: NUMBER_TYPES.getTypeParser };
   return {
     inSite: (siteId, work, options) => inSiteTransaction(pool, siteId, work, options),
+    readIn: (siteId) => ({ query: (statement) => readInSite(pool, siteId, statement, reads) }),
     async changeSite(siteId, work) {
       writers += 1;
       try {

@@ -52,6 +52,27 @@ describe("a stream that is served without the adapter", () => {
     expect(await callsAtDrain(server)).toBe(0);
   });
 
+  test("that has failed does not wait long for a client that does not read", async () => {
+    const limits = { failureStallMsMax: 300, answerStallMsMax: 60_000 };
+    await using server = await startScripted({ direct: true, limits });
+    const session = connect(`http://127.0.0.1:${server.port}`, {
+      settings: { initialWindowSize: 100 },
+    });
+    session.on("error", () => undefined);
+    const failed = openRawStream(
+      session,
+      scripted({ frames: 3, bytes: 200, end: "slow_consumer" }),
+    );
+    const done = openRawStream(session, scripted({ frames: 3, bytes: 200 }));
+
+    failed.pause();
+    await until(() => failed.closed);
+    const isDoneLeft = done.closed;
+    session.destroy();
+
+    expect(isDoneLeft).toBe(false);
+  });
+
   test("of a client that does not read keeps no other of its connection waiting", async () => {
     await using server = await startScripted({ direct: true });
     const [session] = await openSessions(server, 1);

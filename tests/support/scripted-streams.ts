@@ -7,10 +7,7 @@ import {
   type WatchUsersResponse,
   WatchUsersResponseSchema,
 } from "../../gen/signet/v1/sync_service_pb.ts";
-import type { Caller } from "../../src/model/caller.ts";
 import { Failure, invalidField, type Reason } from "../../src/model/failure.ts";
-import type { SiteId } from "../../src/model/id.ts";
-import { readAccessRules } from "../../src/rpc/access-rules.ts";
 import { createCallRules } from "../../src/rpc/call-rules.ts";
 import { failureToConnectError } from "../../src/rpc/errors.ts";
 import { type FrameSink, type SharedFrame, sharedFrame } from "../../src/rpc/frame-sink.ts";
@@ -18,6 +15,7 @@ import type { FrameStream } from "../../src/rpc/frame-stream.ts";
 import type { EdgeLimits } from "../../src/server/edge-limits.ts";
 import { createReadiness } from "../../src/server/readiness.ts";
 import { createServer } from "../../src/server/server.ts";
+import { scriptedGate } from "./scripted-gate.ts";
 
 /** What WatchUsers does in these tests: the request says it, as JSON in its `cursor`. */
 export interface Script {
@@ -49,15 +47,6 @@ interface Counts {
   written: number;
 }
 
-const KEY: Extract<Caller, { kind: "site_key" }> = {
-  kind: "site_key",
-  siteId: "0190a0b0-0000-7000-8000-000000000001" as SiteId,
-  keyId: "0190a0b0-0000-7000-8000-000000000002" as Extract<Caller, { kind: "site_key" }>["keyId"],
-  scopes: ["sync"],
-  userFields: [],
-  expireTime: undefined,
-};
-
 /** Starts a server; without `direct` Connect's adapter serves everything. */
 export async function startScripted(options: {
   readonly direct: boolean;
@@ -66,13 +55,13 @@ export async function startScripted(options: {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ level: "info" }, { write: (line: string) => lines.push(JSON.parse(line)) });
   const counts: Counts = { adapter: 0, open: 0, written: 0 };
-  const rules = createCallRules({ log, gate: scriptedGate(), isStarted: () => true });
+  const rules = createCallRules({ log, gate: scriptedGate(SyncService), isStarted: () => true });
   const server = createServer({
     config: { host: "127.0.0.1", port: 0, limits: options.limits ?? {} },
     routes: (router) =>
       router.service(SyncService, { watchUsers: ({ cursor }) => playToAdapter(cursor, counts) }),
     interceptors: [countCalls(counts), ...rules.interceptors],
-    ...(options.direct && { direct: { rules, streams: [scriptedStream(counts)] } }),
+    ...(options.direct && { direct: { rules, streams: [scriptedStream(counts)], unary: [] } }),
     readiness: createReadiness([]),
     wellKnown: { jwks: async () => undefined, issuer: async () => undefined },
     refusal: failureToConnectError,
@@ -138,7 +127,7 @@ function* framesOf({ frames = 0, bytes = 10 }: Script): Generator<SharedFrame> {
   for (let n = 0; n < frames; n += 1) {
     const value = { cursor: `${n}`.padEnd(bytes, "é"), position: BigInt(n) };
     const frame = { case: "checkpoint", value } as const;
-    yield sharedFrame(create(WatchUsersResponseSchema, { frame }));
+    yield sharedFrame(WatchUsersResponseSchema, create(WatchUsersResponseSchema, { frame }));
   }
 }
 
@@ -157,26 +146,4 @@ async function end({ end: how }: Script): Promise<void> {
     default:
       throw new Failure(how, { oldest_position: "7" }, { retryDelayMs: 1_234 });
   }
-}
-
-/** Knows two site keys, one with the scope that is needed, by what they are called. */
-function scriptedGate() {
-  return {
-    rules: readAccessRules([SyncService]),
-    authentication: {
-      async authenticate(authorization: string | null): Promise<Caller> {
-        if (authorization === null) return { kind: "anonymous" };
-        if (authorization === "Bearer good") return KEY;
-        if (authorization === "Bearer narrow") return { ...KEY, scopes: [] };
-        if (authorization === "Bearer away") throw new Error("the database is away");
-        throw new Failure("credential_invalid");
-      },
-    },
-    sites: {
-      get: () => Promise.reject(new Failure("site_not_found")),
-      apply: () => undefined,
-    },
-    limits: { count: () => undefined },
-    publicUrl: "https://id.signet.test",
-  };
 }

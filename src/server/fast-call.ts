@@ -1,0 +1,73 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { DescMethod } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ContextValues, createContextValues } from "@connectrpc/connect";
+import type { CallRules, DirectCall } from "../rpc/call-rules.ts";
+import { clientAddressKey } from "../rpc/client-address.ts";
+import type { Admission } from "./call-admission.ts";
+import type { CallController } from "./call-controller.ts";
+import { boundTimeout } from "./call-deadline.ts";
+import type { EdgeLimits } from "./edge-limits.ts";
+import type { FastProtocol } from "./fast-protocol.ts";
+
+/** A call that is served without Connect's adapter. */
+export interface FastCall {
+  readonly method: DescMethod;
+  readonly stream: ServerHttp2Stream;
+  readonly headers: IncomingHttpHeaders;
+  readonly clientAddress: string;
+  readonly admission: Admission;
+}
+
+/** What serving such a call needs. */
+export interface FastCallOptions {
+  readonly rules: Pick<CallRules, "run">;
+  readonly limits: EdgeLimits;
+}
+
+/** Makes what the rules of all calls go by. */
+export function directCall(
+  { method, headers, clientAddress }: FastCall,
+  message: object,
+): DirectCall & { readonly values: ContextValues } {
+  return {
+    method,
+    authorization: headers.authorization ?? null,
+    requestId: textOf(headers["x-request-id"]) ?? null,
+    values: createContextValues().set(clientAddressKey, clientAddress),
+    message,
+  };
+}
+
+/** Reads how long a call may take; a malformed text is an error for the protocol to tell. */
+export function timeoutOf(
+  { headers, method }: FastCall,
+  protocol: FastProtocol,
+  bounds: EdgeLimits,
+): ReturnType<FastProtocol["parseTimeout"]> {
+  const asked = textOf(headers[protocol.timeoutHeader]) ?? null;
+  const isGrpc = protocol.name === "grpc";
+  const text = boundTimeout(asked, { isGrpc, kind: method.methodKind, bounds });
+  return protocol.parseTimeout(text, Number.MAX_SAFE_INTEGER);
+}
+
+/** Ends the call when its time is over; returns what stops that. */
+export function startDeadline(ms: number | undefined, controller: CallController): () => void {
+  if (ms === undefined) return () => undefined;
+  const expire = (): void => controller.abort(tooLate);
+  if (ms <= 0) {
+    expire();
+    return () => undefined;
+  }
+  const timer = setTimeout(expire, ms);
+  return () => clearTimeout(timer);
+}
+
+/** A header as one text, as the web's `Headers` would tell it. */
+export function textOf(value: string | readonly string[] | undefined): string | undefined {
+  return typeof value === "string" ? value : value?.join(", ");
+}
+
+/** In the words of Connect's adapter. */
+function tooLate(): ConnectError {
+  return new ConnectError("the operation timed out", Code.DeadlineExceeded);
+}

@@ -1,0 +1,76 @@
+import { ConnectError } from "@connectrpc/connect";
+import { createMethodSerializationLookup } from "@connectrpc/connect/protocol";
+import { callerOf } from "../rpc/authorize.ts";
+import type { FrameStream } from "../rpc/frame-stream.ts";
+import { happens } from "./answer-writer.ts";
+import { createFastAnswer, type FastAnswer } from "./fast-answer.ts";
+import {
+  directCall,
+  type FastCall,
+  type FastCallOptions,
+  startDeadline,
+  timeoutOf,
+} from "./fast-call.ts";
+import type { StreamProtocol } from "./fast-protocol.ts";
+import { readRequest } from "./fast-request.ts";
+import { leaveStreamUnread } from "./leave-unread.ts";
+import { untilAborted } from "./until-aborted.ts";
+
+/**
+ * Returns what serves the calls of a server-streaming RPC. Nothing is compressed, since streams
+ * share their bytes.
+ */
+export function streamServer(options: FastCallOptions, served: FrameStream) {
+  const { limits } = options;
+  const { messageBytesMax: readMaxBytes, answerBytesMax: writeMaxBytes } = limits;
+  const bounds = { readMaxBytes, writeMaxBytes };
+  const requests = createMethodSerializationLookup(
+    served.method,
+    undefined,
+    undefined,
+    bounds,
+  ).getI(true);
+
+  /** Serves the call to its end; returns the error that ended it, if any. */
+  async function serve(
+    call: FastCall,
+    protocol: StreamProtocol,
+    answer: FastAnswer,
+  ): Promise<ConnectError | undefined> {
+    const { stream, clientAddress, admission } = call;
+    const { signal } = admission.controller;
+    const body = await readRequest(stream, limits, { isEnveloped: true });
+    if (stream.destroyed) return undefined;
+    const timeout = timeoutOf(call, protocol, limits);
+    const stopDeadline = startDeadline(timeout.timeoutMs, admission.controller);
+    const read = async () => {
+      if (timeout.error) throw timeout.error;
+      return await protocol.parse(body, requests, limits.messageBytesMax, call.headers);
+    };
+    const direct = directCall(call, {});
+    try {
+      await options.rules.run(direct, async (requestId) => {
+        const request = await untilAborted(signal, read());
+        answer.setHeader("x-request-id", requestId);
+        const context = { caller: callerOf(direct.values), clientAddress, signal };
+        await untilAborted(signal, served.serve(request, context, answer));
+      });
+      return undefined;
+    } catch (error) {
+      return ConnectError.from(error);
+    } finally {
+      stopDeadline();
+    }
+  }
+
+  return async (call: FastCall, protocol: StreamProtocol): Promise<void> => {
+    const { stream, admission } = call;
+    const answer = createFastAnswer(stream, protocol);
+    const error = admission.refused ?? (await serve(call, protocol, answer));
+    if (stream.destroyed) return;
+    answer.end(error);
+    const { answerStallMsMax, failureStallMsMax } = limits;
+    await happens(stream, "finish", error ? failureStallMsMax : answerStallMsMax);
+    leaveStreamUnread(stream, limits.lingerMsMax);
+  };
+}
