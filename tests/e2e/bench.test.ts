@@ -56,6 +56,7 @@ describe("npm run bench", () => {
       "sync: memory per stream, of 10,000, beside bare",
       "sync: snapshot into a mirror",
       "sync: reconcile 100 differences",
+      "users: import with password hashes",
       "users: look-up by address",
       "users: look-up by username",
       "users: first page of a list",
