@@ -3,10 +3,12 @@ import { describeRun, runFaults } from "../support/fault-run.ts";
 
 const PLAN = {
   changes: 4_000,
-  writers: 16,
+  writers: 14,
+  bulkWriters: 2,
   users: 100,
   processes: 2,
   readers: { grpc: 2, connect: 2, polls: 1, memoryMirrors: 1, postgresMirrors: 2 },
+  readerProcesses: 2,
   framesMax: 40,
   serviceKills: 3,
   postgresKills: 1,

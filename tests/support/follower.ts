@@ -43,6 +43,9 @@ export interface FollowerOptions {
   readonly polls?: boolean;
 }
 
+/** Who polls is not in a hurry, and leaves the service to others meanwhile. */
+const PAUSE_MS_MAX = 200;
+
 type Frame = WatchUsersResponse["frame"];
 
 /**
@@ -152,6 +155,7 @@ export function createFollower(
     for (;;) {
       const request = { cursor, clientId, waitSeconds: 1 };
       yield* framesOf(await sync.listChanges(request, { signal }));
+      await sleep(Math.random() * PAUSE_MS_MAX, undefined, { signal });
     }
   }
 

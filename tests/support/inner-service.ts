@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { parseConfig } from "../../src/config.ts";
 import { mintOperatorKey } from "../../src/crypto/site-secret.ts";
+import type { Deps } from "../../src/domain/deps.ts";
 import type { StreamBounds } from "../../src/rpc/stream-bounds.ts";
 import type { EdgeLimits } from "../../src/server/edge-limits.ts";
 import { createReadiness } from "../../src/server/readiness.ts";
@@ -15,6 +16,8 @@ export interface InnerService extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   readonly database: TestDatabase;
+  /** What its rules work with; its jobs run where a test runs them. */
+  readonly deps: Deps;
   readonly operator: Clients;
   readonly operatorKey: string;
   readonly site: TestSite;
@@ -31,7 +34,7 @@ export async function openInnerService(
 ): Promise<InnerService> {
   const database = await openTestDatabase();
   const operatorKey = mintOperatorKey().text;
-  const { server, startReader, stopReader, streams } = await createService({
+  const { deps, server, startReader, stopReader, streams } = await createService({
     config: { ...parseConfig({ HOST: "127.0.0.1" }), port: 0 },
     db: database.db,
     operatorKey,
@@ -49,6 +52,7 @@ export async function openInnerService(
     url,
     port,
     database,
+    deps,
     operator: grpcClients(url, operatorKey.reveal()),
     operatorKey: operatorKey.reveal(),
     site,

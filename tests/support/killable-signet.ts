@@ -76,7 +76,7 @@ export async function openKillableSignet(processes: number): Promise<KillableSig
         const killed = postgres.pid();
         process.kill(killed, "SIGKILL");
         await until(() => postgres.pid() !== killed, RECOVERY_MS_MAX);
-        await Promise.all(services.map(({ url }) => until(() => isReady(url), RECOVERY_MS_MAX)));
+        await Promise.all(services.map(untilRecovered));
       },
       unexpectedErrors: () =>
         [...logs, ...services.map((service) => service.stderr())]
@@ -93,6 +93,13 @@ export async function openKillableSignet(processes: number): Promise<KillableSig
 /** On a machine with more to do than it can, a start may take longer than one is given. */
 async function restart(options: ServiceOptions): Promise<TestService> {
   return await startService(options).catch(() => startService(options));
+}
+
+/** @throws if the process has not outlived its database, or does not find it again. */
+async function untilRecovered({ url, exitCode, stderr }: TestService): Promise<void> {
+  const isDead = () => exitCode() !== undefined;
+  await until(() => isDead() || isReady(url), RECOVERY_MS_MAX);
+  if (isDead()) throw new Error(`a process ended with its database:\n${stderr().slice(-4_000)}`);
 }
 
 async function isReady(url: string): Promise<boolean> {

@@ -22,9 +22,13 @@ export interface RawRequest {
   readonly body: readonly Uint8Array[];
   /** `late`: the body ends only after the answer; `never`: not at all. By default at once. */
   readonly end?: "late" | "never";
+  /** The client leaves without waiting for the answer. */
+  readonly reset?: boolean;
 }
 
 const PATH = "/signet.v1.SyncService/WatchUsers";
+/** Until then the handler has long begun, on any machine on which the tests can run at all. */
+const RESET_AFTER_MS = 300;
 const WAIT_MS_MAX = 20_000;
 
 /** Makes one call on a connection of its own, and waits for its end. */
@@ -48,6 +52,7 @@ export function openRawStream(session: ClientHttp2Session, request: RawRequest):
   stream.on("error", () => undefined);
   for (const piece of request.body) stream.write(piece);
   if (hasBody && request.end === undefined) stream.end();
+  if (request.reset) setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), RESET_AFTER_MS);
   return stream;
 }
 

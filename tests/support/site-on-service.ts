@@ -11,10 +11,12 @@ export interface SiteOnService extends AsyncDisposable {
   readonly site: TestSite;
 }
 
-/** Starts the service and opens a Site. Dispose of it at the end. */
-export async function openSiteOnService(): Promise<SiteOnService> {
+/** Starts the service, with further variables, and opens a Site. Dispose of it at the end. */
+export async function openSiteOnService(
+  env: Readonly<Record<string, string>> = {},
+): Promise<SiteOnService> {
   const database = await openTestDatabase();
-  const service = await startService({ databaseUrl: database.appUrl });
+  const service = await startService({ databaseUrl: database.appUrl, env });
   const operator = grpcClients(service.url, service.operatorKey);
   const transport = createGrpcTransport({ baseUrl: service.url });
   const site = await openSite(transport, service.operatorKey);

@@ -137,7 +137,7 @@ function defaultWatch(siteId: SiteId, caller: Caller): Omit<Watch, "signal"> {
 
 function openStream(shared: WatchDeps, watch: Omit<Watch, "signal">): OpenStream {
   const leaving = new AbortController();
-  const frames = queueMessages(leaving.signal, (sink, signal) =>
+  const frames = queueMessages<WatchUsersResponse>(leaving.signal, (sink, signal) =>
     runUserStream(shared, { ...watch, signal }, sink),
   );
   return {

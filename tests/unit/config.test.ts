@@ -44,6 +44,18 @@ describe("parseConfig", () => {
     expect(config.port).toBe(5678);
   });
 
+  test("looks breached passwords up over TLS, or at a host of one's own", () => {
+    const at = (url: string, hosts = "") =>
+      problemsOf({ SIGNET_BREACHED_PASSWORDS_URL: url, SIGNET_INTERNAL_HOSTS: hosts });
+
+    expect(at("https://ranges.example/range/")).toBe("none");
+    expect(at("http://ranges.example/range/")).toContain("must begin with https://");
+    expect(at("http://ranges.example/range/", "other.example")).toContain("https://");
+    expect(at("http://Ranges.example/range/", "other.example, RANGES.example")).toBe("none");
+    expect(at("http://[::1]:8080/", "::1")).toBe("none");
+    expect(at("https://ranges.example", "https://ranges.example")).toContain("host names");
+  });
+
   test("names every variable at fault in one message", () => {
     const problems = problemsOf({
       PORT: "65536",
@@ -65,7 +77,7 @@ describe("parseConfig", () => {
       "SIGNET_PUBLIC_URL must be an https:// or http:// URL without credentials, query or fragment",
       expect.stringMatching(/^SIGNET_TRUSTED_PROXIES must be/),
       "SIGNET_WORKERS must be 1: more processes are not supported yet",
-      "SIGNET_PEERS must be empty: peers are not supported yet",
+      "SIGNET_PEERS must be a JSON list of peers: see docs/guides/peers.md",
       expect.stringMatching(/^LOG_LEVEL must be one of trace, /),
       "SIGNET_OPERATOR_KEY is required with DATABASE_URL",
       "SIGNET_MASTER_KEYS is required with DATABASE_URL",
