@@ -1,4 +1,4 @@
-import type { DescMessage, DescMethod, MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethod, Message, MessageShape } from "@bufbuild/protobuf";
 import type { Caller } from "../model/caller.ts";
 import type { FrameSink } from "./frame-sink.ts";
 
@@ -14,5 +14,9 @@ export interface FrameStreamCall {
 export interface FrameStream<Request extends DescMessage = DescMessage> {
   readonly method: DescMethod & { readonly input: Request };
   /** Serves one call; resolves where the stream ends well. */
-  serve(request: MessageShape<Request>, call: FrameStreamCall, sink: FrameSink): Promise<void>;
+  serve(
+    request: MessageShape<Request>,
+    call: FrameStreamCall,
+    sink: FrameSink<Message>,
+  ): Promise<void>;
 }

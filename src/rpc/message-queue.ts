@@ -1,4 +1,5 @@
-import type { FrameSink, SharedFrame } from "./frame-sink.ts";
+import type { Message } from "@bufbuild/protobuf";
+import type { FrameSink } from "./frame-sink.ts";
 
 /**
  * Runs something that writes frames, and passes their messages on to whoever reads: the bridge
@@ -7,17 +8,17 @@ import type { FrameSink, SharedFrame } from "./frame-sink.ts";
  * The writer is given a signal of its own, aborted when the reader leaves in whatever way: a
  * generator that is blocked never gets to its `finally`, but the caller's signal does come.
  */
-export async function* queueMessages(
+export async function* queueMessages<M extends Message>(
   caller: AbortSignal,
-  run: (sink: FrameSink, signal: AbortSignal) => Promise<void>,
-): AsyncGenerator<SharedFrame["message"]> {
-  const queue: SharedFrame["message"][] = [];
+  run: (sink: FrameSink<M>, signal: AbortSignal) => Promise<void>,
+): AsyncGenerator<M> {
+  const queue: M[] = [];
   const leaving = new AbortController();
   let outcome: { readonly error?: unknown } | undefined;
   let wakeReader = (): void => undefined;
   let wakeWriter = (): void => undefined;
 
-  const sink: FrameSink = {
+  const sink: FrameSink<M> = {
     write({ message }) {
       queue.push(message);
       wakeReader();

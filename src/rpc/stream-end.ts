@@ -8,6 +8,8 @@ export interface StreamEnd {
   readonly ending: StreamEnding | undefined;
   /** After how long, at most, it ends by itself. */
   readonly ageSecondsMax: number;
+  /** Ends it, unless it has ended already. */
+  end(ending: StreamEnding): void;
   /** Waits at most `ms` for `subscribe` to wake it, or for the end. */
   wait(ms: number, subscribe: (wake: () => void) => () => void): Promise<void>;
   /** @throws what the call has to fail with, if it has ended so. */
@@ -57,6 +59,7 @@ export function createStreamEnd(
     get ending() {
       return ending;
     },
+    end,
     wait(ms, subscribe) {
       return new Promise((resolve) => {
         const timer = setTimeout(() => wakeUp(), ms);

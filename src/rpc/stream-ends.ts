@@ -3,7 +3,7 @@ import type { ReaderStep } from "../domain/change-reader.ts";
 import type { LiveState } from "../domain/live-state.ts";
 import type { Caller } from "../model/caller.ts";
 import { Failure } from "../model/failure.ts";
-import type { SiteId } from "../model/id.ts";
+import { type ApiKeyId, NO_SITE, type SiteId } from "../model/id.ts";
 import type { StreamBounds } from "./stream-bounds.ts";
 
 /** Why a stream ends. */
@@ -65,7 +65,7 @@ export function createStreamEnds(live: LiveState, bounds: StreamBounds): StreamE
     for (const stream of streams) {
       const { caller } = stream;
       if (nowMs >= stream.ageEndMs) stream.end(maxAge(bounds));
-      else if (caller.kind === "site_key" && now >= (caller.expireTime?.getTime() ?? Infinity)) {
+      else if ("expireTime" in caller && now >= (caller.expireTime?.getTime() ?? Infinity)) {
         stream.end(keyEnded(bounds));
       } else tick(stream, nowMs);
     }
@@ -91,10 +91,10 @@ export function createStreamEnds(live: LiveState, bounds: StreamBounds): StreamE
   /** It may have happened since the caller was let in, and is not told a second time. */
   function endIfOver(stream: EndingStream): void {
     const { siteId, caller } = stream;
+    const key = keyOf(caller);
     if (live.isSiteClosed(siteId)) stream.end(siteDeleted());
-    else if (caller.kind === "site_key" && live.isKeyRevoked(siteId, caller.keyId)) {
-      stream.end(keyEnded(bounds));
-    } else if (draining) stream.end(drained(bounds, streams.size));
+    else if (key && live.isKeyRevoked(key.siteId, key.keyId)) stream.end(keyEnded(bounds));
+    else if (draining) stream.end(drained(bounds, streams.size));
   }
 
   return {
@@ -115,11 +115,10 @@ export function createStreamEnds(live: LiveState, bounds: StreamBounds): StreamE
       }
       if (ended.size === 0 && !epochChanged) return;
       for (const stream of streams) {
-        const { siteId, caller } = stream;
-        if (ended.has(siteId)) stream.end(siteDeleted());
-        else if (caller.kind === "site_key" && ended.has(`${siteId}/${caller.keyId}`)) {
-          stream.end(keyEnded(bounds));
-        } else if (epoch > (stream.epoch ?? epoch)) stream.end(epochChange(epoch));
+        const key = keyOf(stream.caller);
+        if (ended.has(stream.siteId)) stream.end(siteDeleted());
+        else if (key && ended.has(`${key.siteId}/${key.keyId}`)) stream.end(keyEnded(bounds));
+        else if (epoch > (stream.epoch ?? epoch)) stream.end(epochChange(epoch));
       }
     },
 
@@ -150,6 +149,14 @@ export function createStreamEnds(live: LiveState, bounds: StreamBounds): StreamE
     ageMs: () => bounds.ageMs * (1 + bounds.ageSpread * (2 * Math.random() - 1)),
     count: () => streams.size,
   };
+}
+
+/** The key that a stream ends with; an access token, or the environment's key, is none. */
+function keyOf(caller: Caller): { readonly siteId: SiteId; readonly keyId: ApiKeyId } | undefined {
+  if (caller.kind === "site_key") return caller;
+  return caller.kind === "operator" && caller.keyId
+    ? { siteId: NO_SITE, keyId: caller.keyId }
+    : undefined;
 }
 
 /** The reader did not read, or stayed too far behind. */

@@ -22,7 +22,7 @@ type FrameInit = NonNullable<MessageInitShape<typeof WatchUsersResponseSchema>["
 
 /** Makes a message of the stream of what one of the functions below returns. */
 export function toFrame(frame: FrameInit): SharedFrame {
-  return sharedFrame(create(WatchUsersResponseSchema, { frame }));
+  return sharedFrame(WatchUsersResponseSchema, create(WatchUsersResponseSchema, { frame }));
 }
 
 /** What the first frame says, besides where the log stands. */
@@ -127,7 +127,11 @@ export function goodbyeFrame(
   return toFrame({ case: "goodbye", value });
 }
 
-function toChangeMessage(change: UserChange, { projection }: WatchScope) {
+/** Makes the message of a change, with the fields that a projection shows. */
+export function toChangeMessage(
+  change: UserChange,
+  { projection }: Pick<WatchScope, "projection">,
+) {
   return {
     position: BigInt(change.position),
     kind: KIND[change.kind],

@@ -76,8 +76,12 @@ export async function openWatch(
  */
 export function subscriberName(caller: Caller, clientId: string, clientAddress: string): string {
   const name = parseText(clientId, "client_id", { max: LIMITS.clientIdLengthMax });
-  const key = caller.kind === "site_key" ? `${caller.siteId}/${caller.keyId}` : caller.kind;
-  return [key, name || clientAddress].join("/");
+  return [keyName(caller), name || clientAddress].join("/");
+}
+
+function keyName(caller: Caller): string {
+  if (caller.kind === "site_key") return `${caller.siteId}/${caller.keyId}`;
+  return caller.kind === "operator" && caller.keyId ? `operator/${caller.keyId}` : caller.kind;
 }
 
 function parseHeartbeat(seconds: number): number {

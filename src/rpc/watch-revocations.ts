@@ -2,9 +2,12 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { GoodbyeReason } from "../../gen/signet/v1/change_pb.ts";
 import type {
+  ListRevocationsRequest,
   ListRevocationsResponseSchema,
-  WatchRevocationsResponseSchema,
+  WatchRevocationsRequest,
+  WatchRevocationsResponse,
 } from "../../gen/signet/v1/sync_service_pb.ts";
+import { siteOf } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
 import {
   openRevocationCursor,
@@ -21,63 +24,94 @@ import {
 import type { Caller } from "../model/caller.ts";
 import type { SiteId } from "../model/id.ts";
 import { toRevocationMessage } from "./convert-revocation.ts";
+import type { FrameSink } from "./frame-sink.ts";
+import {
+  type RevocationFrame,
+  revocationBatch,
+  revocationGoodbye,
+  revocationHeartbeat,
+  revocationHello,
+} from "./revocation-frames.ts";
+import type { StreamBounds } from "./stream-bounds.ts";
 import { createStreamEnd, type StreamEnd } from "./stream-end.ts";
-import type { StreamEnding, StreamEnds } from "./stream-ends.ts";
-
-/** Who asks for revocations, and from where on. */
-export interface RevocationWatch {
-  readonly caller: Caller;
-  readonly siteId: SiteId;
-  /** Empty: the whole set. */
-  readonly cursor: string;
-  readonly signal: AbortSignal;
-}
-
-type Frame = MessageInitShape<typeof WatchRevocationsResponseSchema>;
-
-const BATCH_MAX = 1_000;
-/** What subscribers are promised; heartbeats come sooner, so that a busy moment breaks nothing. */
-const HEARTBEAT_MS_MAX = 2_000;
-const HEARTBEAT_MS = 1_000;
-/** How soon to look again whether the log is read up to now. */
-const STALE_POLL_MS = 100;
-/** Short, since nothing is heard meanwhile; ends by age are spread in time as it is. */
-const RETURN_DELAY_MS_MAX = 200;
+import { CLIENT_LEFT, slowReader } from "./stream-ends.ts";
+import type { WatchDeps } from "./watch-deps.ts";
+import { subscriberName, type WatchCall } from "./watch-open.ts";
 
 /** What the calls about revocations are fed from. */
 export interface RevocationSources {
-  readonly deps: Deps;
-  readonly log: RevocationLog;
-  readonly ends: StreamEnds;
+  readonly users: Pick<WatchDeps, "deps" | "ends" | "bounds" | "streams">;
+  readonly revocations: RevocationLog;
 }
 
-/** Streams the revocations of a Site; `sync_service.proto` says how. */
-export async function* watchRevocations(
-  { deps, log, ends }: RevocationSources,
-  watch: RevocationWatch,
-): AsyncGenerator<Frame> {
-  const place = startPlace(deps, watch);
+/** Who asks for revocations, and from where on. */
+interface RevocationWatch {
+  readonly caller: Caller;
+  readonly siteId: SiteId;
+  /** Undefined: the whole set. */
+  readonly start: RevocationPlace | undefined;
+  /** Names the subscriber among those that limits count together. */
+  readonly clientName: string;
+  readonly signal: AbortSignal;
+}
+
+/** How a page is asked for, and how long to wait for one. */
+export interface RevocationPoll {
+  readonly limit: number;
+  readonly waitMs: number;
+}
+
+const BATCH_MAX = 1_000;
+const HEARTBEAT_MS = 1_000;
+/** How soon to look again whether the log is read up to now. */
+const STALE_POLL_MS = 100;
+
+/**
+ * Serves one call of WatchRevocations, whichever way it came in; `sync_service.proto` says how.
+ *
+ * Resolves where the stream ends well. What refuses it is thrown before the first frame; what
+ * ends it later, after a Goodbye.
+ *
+ * @throws {Failure} of the reasons of WatchRevocations
+ */
+export async function serveRevocationStream(
+  sources: RevocationSources,
+  request: WatchRevocationsRequest,
+  call: WatchCall,
+  sink: FrameSink<WatchRevocationsResponse>,
+): Promise<void> {
+  const { users, revocations: log } = sources;
+  const { deps, ends, streams } = users;
+  const watch = await openRevocationWatch(deps, request, call);
+  const release = streams.take(watch.clientName);
   const end = createStreamEnd(ends, watch);
+  const send = (frame: RevocationFrame) => sendInTime(users.bounds, sink, frame, end);
   try {
-    yield helloFrame(deps, watch.siteId, end.ageSecondsMax);
-    yield* follow(deps, log, watch, place, end);
+    await send(revocationHello(deps, watch.siteId, end.ageSecondsMax));
+    await follow(deps, log, watch, end, send);
     const { ending = {} } = end;
-    if (ending.goodbye !== undefined) yield goodbyeFrame(ending.goodbye, ending);
+    // Even where the sink takes no more: it is small, and the last.
+    if (ending.goodbye !== undefined) sink.write(revocationGoodbye(ending.goodbye, ending));
     end.throwIfRefused();
   } finally {
     end.release();
+    release();
   }
 }
 
 /** Answers with one page of revocations, and waits at most `waitMs` where there is none. */
 export async function pollRevocations(
-  { deps, log, ends }: RevocationSources,
-  watch: RevocationWatch,
-  { limit, waitMs }: { readonly limit: number; readonly waitMs: number },
+  { users, revocations: log }: RevocationSources,
+  request: ListRevocationsRequest,
+  call: WatchCall,
+  { limit, waitMs }: RevocationPoll,
 ): Promise<MessageInitShape<typeof ListRevocationsResponseSchema>> {
-  const { siteId } = watch;
-  let place = startPlace(deps, watch);
+  const { deps, ends, streams } = users;
+  const watch = await openRevocationWatch(deps, request, call);
+  const { siteId, clientName } = watch;
+  const release = waitMs > 0 ? streams.take(clientName) : undefined;
   const end = createStreamEnd(ends, watch, waitMs);
+  let place = watch.start;
   try {
     for (;;) {
       const from = reachablePlace(log, place);
@@ -87,36 +121,38 @@ export async function pollRevocations(
           : revocationsAfter(deps, log, siteId, from, limit);
       const isAnswer = page.revocations.length > 0 || page.more || from.phase === "set";
       if (!isAnswer) end.throwIfRefused();
-      if (isAnswer || waitMs === 0 || end.ending) return toAnswer(page);
+      if (isAnswer || waitMs === 0 || end.ending) return toAnswer(deps, siteId, page);
       ({ place } = page);
       await end.wait(waitMs, (wake) => log.onChange(siteId, wake));
     }
   } finally {
     end.release();
-  }
-
-  function toAnswer({ revocations, place: next, more, asOf }: RevocationPage) {
-    return {
-      revocations: revocations.map(toRevocationMessage),
-      cursor: sealRevocationCursor(deps, siteId, next),
-      more,
-      ...(asOf && { asOf: timestampFromDate(asOf) }),
-    };
+    release?.();
   }
 }
 
-function startPlace(deps: Deps, { siteId, cursor }: RevocationWatch): RevocationPlace | undefined {
-  return cursor === "" ? undefined : openRevocationCursor(deps, siteId, cursor);
+/** Reads what both calls have in common. @throws {Failure} */
+async function openRevocationWatch(
+  deps: Deps,
+  request: Pick<WatchRevocationsRequest, "siteId" | "cursor" | "clientId">,
+  { caller, clientAddress, signal }: WatchCall,
+): Promise<RevocationWatch> {
+  const siteId = siteOf(caller, request.siteId);
+  const clientName = `revocations/${subscriberName(caller, request.clientId, clientAddress)}`;
+  await deps.sites.get(siteId);
+  const { cursor } = request;
+  const start = cursor === "" ? undefined : openRevocationCursor(deps, siteId, cursor);
+  return { caller, siteId, start, clientName, signal };
 }
 
 /** Sends the set, then the log, until the stream ends; the set again if the log was replaced. */
-async function* follow(
+async function follow(
   deps: Deps,
   log: RevocationLog,
-  { siteId, signal }: RevocationWatch,
-  start: RevocationPlace | undefined,
+  { siteId, start, signal }: RevocationWatch,
   end: StreamEnd,
-): AsyncGenerator<Frame> {
+  send: (frame: RevocationFrame) => Promise<void>,
+): Promise<void> {
   let place = start;
   let heartbeatMs = 0;
   while (!signal.aborted && !endsAtOnce(end)) {
@@ -127,11 +163,11 @@ async function* follow(
         ? await pageOfRevocations(deps, log, siteId, from, BATCH_MAX)
         : revocationsAfter(deps, log, siteId, from, BATCH_MAX);
     ({ place } = page);
-    if (page.revocations.length > 0) yield batchFrame(deps, siteId, page);
+    if (page.revocations.length > 0) await send(revocationBatch(deps, siteId, page));
     if (end.ending) return;
     const nowMs = performance.now();
     if (page.asOf && nowMs >= heartbeatMs) {
-      yield heartbeatFrame(deps, siteId, place, page.asOf);
+      await send(revocationHeartbeat(deps, siteId, place, page.asOf));
       heartbeatMs = nowMs + HEARTBEAT_MS;
     } else if (page.revocations.length === 0 && from.phase === "tail") {
       const waitMs = Math.max(heartbeatMs - nowMs, STALE_POLL_MS);
@@ -140,33 +176,42 @@ async function* follow(
   }
 }
 
+/** Writes a frame, and waits until the sink takes more; a stream that never does is cut. */
+async function sendInTime(
+  bounds: StreamBounds,
+  sink: FrameSink<WatchRevocationsResponse>,
+  frame: RevocationFrame,
+  end: StreamEnd,
+): Promise<void> {
+  if (sink.write(frame)) return;
+  let isDrained = false;
+  await end.wait(bounds.unreadMsMax, (wake) => {
+    sink.drained().then(
+      () => {
+        isDrained = true;
+        wake();
+      },
+      () => end.end(CLIENT_LEFT),
+    );
+    return () => undefined;
+  });
+  if (!isDrained) end.end(slowReader(bounds));
+}
+
 /** The closing of the Site is told as a revocation before the stream ends with it. */
 function endsAtOnce({ ending }: StreamEnd): boolean {
   return ending !== undefined && ending.goodbye !== GoodbyeReason.SITE_DELETED;
 }
 
-function goodbyeFrame(reason: GoodbyeReason, { retryDelayMs = 0 }: StreamEnding): Frame {
-  const delayMs =
-    reason === GoodbyeReason.DRAINING
-      ? retryDelayMs
-      : Math.round(RETURN_DELAY_MS_MAX * Math.random());
-  const value = { reason, cursor: "", retryDelayMs: BigInt(delayMs) };
-  return { frame: { case: "goodbye", value } };
-}
-
-function helloFrame(deps: Deps, siteId: SiteId, ageSecondsMax: number): Frame {
-  const serverTime = timestampFromDate(deps.clock.now());
-  const value = { siteId, heartbeatMs: HEARTBEAT_MS_MAX, ageSecondsMax, serverTime };
-  return { frame: { case: "hello", value } };
-}
-
-function batchFrame(deps: Deps, siteId: SiteId, { revocations, place }: RevocationPage): Frame {
-  const cursor = sealRevocationCursor(deps, siteId, place);
-  const value = { revocations: revocations.map(toRevocationMessage), cursor };
-  return { frame: { case: "revocationBatch", value } };
-}
-
-function heartbeatFrame(deps: Deps, siteId: SiteId, place: RevocationPlace, asOf: Date): Frame {
-  const cursor = sealRevocationCursor(deps, siteId, place);
-  return { frame: { case: "heartbeat", value: { asOf: timestampFromDate(asOf), cursor } } };
+function toAnswer(
+  deps: Deps,
+  siteId: SiteId,
+  { revocations, place, more, asOf }: RevocationPage,
+): MessageInitShape<typeof ListRevocationsResponseSchema> {
+  return {
+    revocations: revocations.map(toRevocationMessage),
+    cursor: sealRevocationCursor(deps, siteId, place),
+    more,
+    ...(asOf && { asOf: timestampFromDate(asOf) }),
+  };
 }

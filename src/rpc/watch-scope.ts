@@ -40,7 +40,7 @@ const USER_IDS_MAX = 500;
 /** Reads what a subscriber asks for and may see. @throws {Failure} `invalid_field` */
 export function parseWatchScope(filter: ChangeFilter | undefined, caller: Caller): WatchScope {
   const projection = projectionOf(caller);
-  const kinds = parseKinds(filter?.kinds ?? []);
+  const kinds = parseKinds(filter?.kinds ?? [], "filter.kinds");
   const userIds = parseUserIds(filter?.userIds ?? []);
   const name = JSON.stringify([projection, kinds.toSorted(), userIds.toSorted()]);
   return {
@@ -62,12 +62,12 @@ export function passes({ kinds, userIds }: WatchScope, change: UserChange): bool
   return !kinds || kinds.has(change.kind) || change.furtherKinds.some((kind) => kinds.has(kind));
 }
 
-function parseKinds(messages: readonly ChangeKind[]): UserChangeKind[] {
-  if (messages.length > KINDS_MAX)
-    throw invalidField("filter.kinds", `must be at most ${KINDS_MAX}`);
+/** Reads kinds of changes. @throws {Failure} `invalid_field` */
+export function parseKinds(messages: readonly ChangeKind[], field: string): UserChangeKind[] {
+  if (messages.length > KINDS_MAX) throw invalidField(field, `must be at most ${KINDS_MAX}`);
   return messages.map((message) => {
     const kind = KIND_OF.get(message);
-    if (!kind) throw invalidField("filter.kinds", "must hold kinds of changes");
+    if (!kind) throw invalidField(field, "must hold kinds of changes");
     return kind;
   });
 }

@@ -76,6 +76,7 @@ async function writeUntilAborted(
 function checkpoint(position: number) {
   const value = { position: BigInt(position) };
   return sharedFrame(
+    WatchUsersResponseSchema,
     create(WatchUsersResponseSchema, { frame: { case: "checkpoint", value } as const }),
   );
 }
