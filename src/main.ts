@@ -3,7 +3,8 @@ import type { Logger } from "pino";
 import { type Config, ConfigError, parseConfig } from "./config.ts";
 import { lowerPoolPriority, poolSizeFor } from "./crypto/hash-threads.ts";
 import { loadLocalKeys } from "./crypto/local-keys.ts";
-import { startJobs } from "./jobs/job-runner.ts";
+import { startWebhookWorker } from "./jobs/deliver-webhooks.ts";
+import { isUnwrittenEnd, startJobs } from "./jobs/job-runner.ts";
 import { createLogger } from "./log.ts";
 import { createLogMailer } from "./mail/log-mailer.ts";
 import { parseSender } from "./mail/sender.ts";
@@ -52,7 +53,10 @@ async function main(config: Config | undefined): Promise<number> {
     for (let undo = cleanups.pop(); undo; undo = cleanups.pop()) await undo();
   };
   const crash = createCrashHandler({ log, drain: cleanUp, exit: process.exit });
-  process.on("uncaughtException", crash).on("unhandledRejection", crash);
+  process.on("uncaughtException", crash).on("unhandledRejection", (error) => {
+    if (isUnwrittenEnd(error)) log.error({ err: error }, "a job has ended, and is still queued");
+    else crash(error);
+  });
   try {
     await run(config, log, cleanups, stopping.signal);
     return 0;
@@ -105,8 +109,13 @@ async function run(
   const mail = { deps: service.deps, mailer, defaultSender: parseSender(config.mailFrom) };
   const { retention, signingKeyDays: days } = config;
   const signingKeys = { deps: service.deps, days };
-  const jobs = await startJobs({ db, mail, retention, signingKeys, log });
+  const jobs = await untilDatabaseIsBack(log, signal, () =>
+    startJobs({ db, mail, retention, signingKeys, log }),
+  );
   cleanups.push(() => jobs.stop());
+  const webhooks = startWebhookWorker(service.deps, log);
+  service.onChange(webhooks.wake);
+  cleanups.push(() => webhooks.stop());
 
   console.log(readyMessage(config, keys, performance.now() - beginMs));
   await aborted(signal);
@@ -137,11 +146,11 @@ async function startOwnDatabase(config: Config, log: Logger, cleanups: Cleanup[]
 }
 
 /** Tries until the database answers: it may be away at start as it may be later. */
-async function untilDatabaseIsBack(
+async function untilDatabaseIsBack<T>(
   log: Logger,
   signal: AbortSignal,
-  prepare: () => Promise<void>,
-): Promise<void> {
+  prepare: () => Promise<T>,
+): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await prepare();

@@ -1,9 +1,18 @@
-import { type JobHelpers, parseCronItems, Logger as QueueLogger, run } from "graphile-worker";
+import {
+  type JobHelpers,
+  parseCronItems,
+  Logger as QueueLogger,
+  type Runner,
+  run,
+} from "graphile-worker";
 import type { Logger } from "pino";
 import type { Retention } from "../model/retention.ts";
 import type { Database } from "../store/database.ts";
 import { MAIL_TASK, type MailJob } from "../store/mail-jobs.ts";
+import { isConnectionLost } from "../store/postgres-errors.ts";
+import { ERASURE_TASK } from "../store/site-deletion.ts";
 import type { Queryable } from "../store/sql.ts";
+import { eraseSites } from "./erase-sites.ts";
 import { keepRetention } from "./retention.ts";
 import { isPermanent, type MailDeps, sendMail } from "./send-mail.ts";
 import { careForSigningKeys, type SigningKeyCare } from "./signing-keys.ts";
@@ -23,6 +32,10 @@ const RETENTION_TIMES = "*/5 * * * *";
 const KEYS_TASK = "care_for_signing_keys";
 const KEYS_JOB = { queueName: KEYS_TASK, jobKey: KEYS_TASK, maxAttempts: 1 };
 const KEYS_TIMES = "* * * * *";
+/** In no queue: one that a killed process has left locked would hold the next up for hours. */
+const ERASURE_JOB = { jobKey: ERASURE_TASK, maxAttempts: 1 };
+const ERASURE_TIMES = "* * * * *";
+const ENDING_JOB = /graphile-worker[^\n]*[/\\](complete|fail)Jobs?\.js/;
 
 /**
  * Starts to work on the queue. Any number of processes may: each job runs on one of them, and is
@@ -48,16 +61,36 @@ export async function startJobs(options: {
       [RETENTION_TASK]: async (_payload, { abortSignal }) => {
         await keepRetention(across, retention, log, abortSignal);
       },
+      [ERASURE_TASK]: (_payload, { abortSignal }) => eraseSites(mail.deps, log, abortSignal),
       [KEYS_TASK]: () => careForSigningKeys(signingKeys, log),
     },
     parsedCronItems: parseCronItems([
       { task: RETENTION_TASK, match: RETENTION_TIMES, options: RETENTION_JOB },
+      { task: ERASURE_TASK, match: ERASURE_TIMES, options: ERASURE_JOB },
       { task: KEYS_TASK, match: KEYS_TIMES, options: KEYS_JOB },
     ]),
   });
   runner.promise.catch((error: unknown) => log.error({ err: error }, "job queue has stopped"));
-  await runner.addJob(RETENTION_TASK, {}, RETENTION_JOB); // At the start, too.
+  await addFirstJobs(runner).catch((error: unknown) => {
+    if (!isConnectionLost(error)) throw error;
+    log.warn({ err: error }, "database is away: the first jobs come by the clock");
+  });
   return { stop: () => runner.stop() };
+}
+
+/** At the start, too: another process may have been killed at it. */
+async function addFirstJobs(runner: Runner): Promise<void> {
+  await runner.addJob(RETENTION_TASK, {}, RETENTION_JOB);
+  await runner.addJob(ERASURE_TASK, {}, ERASURE_JOB);
+}
+
+/**
+ * Tells whether a rejection that nobody awaits is that of a job which has ended while the database
+ * was away, and stays in the queue: graphile-worker 0.18 does not wait for what it writes then. The
+ * job is run again when its lock has run out.
+ */
+export function isUnwrittenEnd(error: unknown): boolean {
+  return isConnectionLost(error) && error instanceof Error && ENDING_JOB.test(error.stack ?? "");
 }
 
 /** A mail that no server will ever take is given up, and stays in the log. */
