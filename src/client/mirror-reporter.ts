@@ -9,6 +9,7 @@ import type { ReconcileRecord } from "./mirror-report.ts";
 import type { MirrorStorage } from "./mirror-storage.ts";
 import type { MirrorSums } from "./mirror-sums.ts";
 import type { SignetClient } from "./signet-client.ts";
+import { VERSION } from "./version.ts";
 
 /** Tells Signet how the Mirror is, so that it is listed there. */
 export interface MirrorReporter {
@@ -32,7 +33,7 @@ export interface ReporterOptions {
   readonly status: { readonly present: UserMirrorStatus | undefined };
 }
 
-const SOFTWARE = `signet-client on Node.js ${process.version}`;
+const SOFTWARE = `signet-client/${VERSION} (Node.js ${process.version})`;
 /** States may change many times a second. */
 const GAP_MS = 1_000;
 /** A Mirror that is a moment behind does not lag. */

@@ -23,7 +23,8 @@ const LOWEST_ID = "00000000-0000-0000-0000-000000000000";
 /**
  * Reads the digests of at most `limit` Users and tombstones after `after`, in id order.
  *
- * They come as one value: as rows, most of the time would go into taking them apart.
+ * They come as one value: as rows, most of the time would go into taking them apart. Each digest
+ * is that of `signet.user_digest` without its way to a number and back, a quarter of the time.
  */
 export async function readDigests(
   db: Queryable,
@@ -32,7 +33,8 @@ export async function readDigests(
 ): Promise<DigestChunk> {
   const { rows } = await db.query<{ last: UserId | null; packed: Buffer | null }>(sql`
     select max(u.id::text collate "C")::uuid as last,
-           string_agg(int4send(u.leaf) || int8send(signet.user_digest(u.id, u.version)), '')
+           string_agg(int4send(u.leaf)
+                        || substr(sha256(uuid_send(u.id) || int8send(u.version)), 1, 8), '')
              filter (where u.state <> 'deleted') as packed
       from (select id, version, leaf, state
               from signet.users

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { MirrorState } from "../../gen/signet/v1/change_pb.ts";
 import type { UserMirrorEvent } from "../../src/client/index.ts";
+import { VERSION } from "../../src/client/version.ts";
 import { until } from "../support/waiting.ts";
 import { beginTrial, type MirrorUnderTest, WAIT_MS } from "./mirror-trial.ts";
 import { idOf } from "./site-model.ts";
@@ -27,7 +28,7 @@ export function describeHealth<Transaction>(
       expect(report.sums).toEqual(report.checkpointSums);
       expect(report.sums?.count).toBe(5n);
       expect(report.lastReconcile).toBeUndefined();
-      expect(report.software).toContain("signet-client");
+      expect(report.software).toBe(`signet-client/${VERSION} (Node.js ${process.version})`);
     });
 
     test("comes again in time, and as soon as the state changes", async () => {

@@ -165,7 +165,7 @@ function createGate({ db }: TestDatabase): Gate {
         (tx) =>
           work({
             async query(statement) {
-              if (statement.text.includes("user_digest")) {
+              if (statement.text.includes("as packed")) {
                 if (statement.values?.includes(FIRST_ID)) scans += 1;
                 await opened.promise;
               }
