@@ -13,6 +13,7 @@ import { isConnectionLost } from "../store/postgres-errors.ts";
 import { ERASURE_TASK } from "../store/site-deletion.ts";
 import type { Queryable } from "../store/sql.ts";
 import { eraseSites } from "./erase-sites.ts";
+import { createJobLocks } from "./job-locks.ts";
 import { keepRetention } from "./retention.ts";
 import { isPermanent, type MailDeps, sendMail } from "./send-mail.ts";
 import { careForSigningKeys, type SigningKeyCare } from "./signing-keys.ts";
@@ -32,7 +33,7 @@ const RETENTION_TIMES = "*/5 * * * *";
 const KEYS_TASK = "care_for_signing_keys";
 const KEYS_JOB = { queueName: KEYS_TASK, jobKey: KEYS_TASK, maxAttempts: 1 };
 const KEYS_TIMES = "* * * * *";
-/** In no queue: one that a killed process has left locked would hold the next up for hours. */
+/** In no queue: one that a killed process has left locked would hold the next up. */
 const ERASURE_JOB = { jobKey: ERASURE_TASK, maxAttempts: 1 };
 const ERASURE_TIMES = "* * * * *";
 const ENDING_JOB = /graphile-worker[^\n]*[/\\](complete|fail)Jobs?\.js/;
@@ -50,20 +51,21 @@ export async function startJobs(options: {
 }): Promise<JobRunner> {
   const { db, mail, retention, signingKeys, log } = options;
   const across: Queryable = { query: (statement) => db.acrossSites(statement) };
+  const locks = createJobLocks(across, log);
   const runner = await run({
     pgPool: db.directPool,
     concurrency: CONCURRENCY,
     pollInterval: POLL_MS,
     noHandleSignals: true,
     logger: toQueueLogger(log),
-    taskList: {
+    taskList: locks.keptFor({
       [MAIL_TASK]: (payload, helpers) => runMail(mail, payload as MailJob, helpers, log),
       [RETENTION_TASK]: async (_payload, { abortSignal }) => {
         await keepRetention(across, retention, log, abortSignal);
       },
       [ERASURE_TASK]: (_payload, { abortSignal }) => eraseSites(mail.deps, log, abortSignal),
       [KEYS_TASK]: () => careForSigningKeys(signingKeys, log),
-    },
+    }),
     parsedCronItems: parseCronItems([
       { task: RETENTION_TASK, match: RETENTION_TIMES, options: RETENTION_JOB },
       { task: ERASURE_TASK, match: ERASURE_TIMES, options: ERASURE_JOB },
@@ -75,7 +77,13 @@ export async function startJobs(options: {
     if (!isConnectionLost(error)) throw error;
     log.warn({ err: error }, "database is away: the first jobs come by the clock");
   });
-  return { stop: () => runner.stop() };
+  locks.start();
+  return {
+    async stop() {
+      await runner.stop();
+      locks.stop();
+    },
+  };
 }
 
 /** At the start, too: another process may have been killed at it. */
@@ -87,7 +95,7 @@ async function addFirstJobs(runner: Runner): Promise<void> {
 /**
  * Tells whether a rejection that nobody awaits is that of a job which has ended while the database
  * was away, and stays in the queue: graphile-worker 0.18 does not wait for what it writes then. The
- * job is run again when its lock has run out.
+ * job is run again once nobody has kept its lock for a while.
  */
 export function isUnwrittenEnd(error: unknown): boolean {
   return isConnectionLost(error) && error instanceof Error && ENDING_JOB.test(error.stack ?? "");
