@@ -249,12 +249,11 @@ describe("a row whose User exists", () => {
 
     const [kept] = await importRows(backend, [row]);
     const [updated] = await importRows(backend, [row], { mode: ImportMode.UPDATE });
-
     expect([kept?.outcome, updated?.outcome]).toEqual(["UNCHANGED", "UNCHANGED"]);
     const { user: after } = await backend.users.getUser({ userId: invited?.userId ?? "" });
     expect(after).toEqual(before);
-    const login = logIn(backend, row.email, PASSWORD);
-    expect((await refusal(login)).reason).toBe("LOGIN_FAILED");
+    const { reason } = await refusal(logIn(backend, row.email, PASSWORD));
+    expect(reason).toBe("LOGIN_FAILED");
   });
 
   test("is disabled by an update, with all its Sessions", async () => {
