@@ -1,6 +1,7 @@
 import type { Row } from "./row.ts";
 import { commitToSubscriber } from "./rows/commit-to-subscriber.ts";
 import { fanOut } from "./rows/fan-out.ts";
+import { forwardAuth } from "./rows/forward-auth.ts";
 import { importUsers } from "./rows/import.ts";
 import { login } from "./rows/login.ts";
 import { loginFlood } from "./rows/login-flood.ts";
@@ -17,6 +18,7 @@ export const ROWS: readonly Row[] = [
   validateToken,
   lookUp,
   seenToken,
+  forwardAuth,
   login,
   loginFlood,
   commitToSubscriber,

@@ -7,7 +7,11 @@ import type { Log } from "./log.ts";
 export interface EndpointRequest {
   /** The values of the `{name}` segments of the endpoint's path, decoded. */
   readonly params: Readonly<Record<string, string>>;
+  /** Whole, with the query. */
+  readonly url: string;
   readonly headers: IncomingHttpHeaders;
+  /** Names and values in turn, as they came. */
+  readonly rawHeaders: readonly string[];
   readonly clientAddress: string;
 }
 
@@ -53,9 +57,10 @@ export function createEndpointHandler(
       return send(exchange, refusal(405, "method_not_allowed", { allow: "GET, HEAD" }));
     }
     try {
-      const { headers } = request;
+      const { headers, rawHeaders } = request;
       const { endpoint, params } = found;
-      send(exchange, await endpoint.answer({ params, headers, clientAddress }));
+      const { url } = target;
+      send(exchange, await endpoint.answer({ params, url, headers, rawHeaders, clientAddress }));
     } catch (err) {
       log.error({ err, endpoint: found.endpoint.path }, "endpoint failed");
       send(exchange, refusal(500, "internal"));
@@ -77,11 +82,9 @@ export function send({ request, response }: Exchange, answer: EndpointAnswer): v
   if (response.headersSent || response.destroyed) return;
   const isText = typeof answer.body === "string";
   const body = Buffer.from(isText ? String(answer.body) : JSON.stringify(answer.body));
-  const headers: Record<string, string> = {
-    "content-type": isText ? "text/plain; charset=utf-8" : "application/json",
-    "x-content-type-options": "nosniff",
-    ...answer.headers,
-  };
+  const contentType = isText ? "text/plain; charset=utf-8" : "application/json";
+  const ofBody = { "content-type": contentType, "x-content-type-options": "nosniff" };
+  const headers: Record<string, string> = { ...(body.length > 0 && ofBody), ...answer.headers };
   // A body that nobody reads would be taken for the next request on this socket.
   if (!("stream" in request) && mayHaveBody(request.headers)) headers.connection = "close";
   if (answer.status === 200 && headers["cache-control"] !== "no-store") {
@@ -95,7 +98,8 @@ export function send({ request, response }: Exchange, answer: EndpointAnswer): v
   }
   if (answer.status !== 204) headers["content-length"] = String(body.length); // RFC 9110 §8.6.
   response.writeHead(answer.status, headers);
-  if (request.method === "HEAD") response.end();
+  // Without a body, headers go out in one piece.
+  if (request.method === "HEAD" || body.length === 0) response.end();
   else response.end(body);
 }
 
