@@ -5,6 +5,7 @@ import type { SyncHealth, UserCounts } from "../model/sync-health.ts";
 import { findSiteHead } from "../store/changes.ts";
 import { listMirrors } from "../store/mirrors.ts";
 import { countIdleUsers, type IdleUserCounts, oldestWaitingChange } from "../store/sync-health.ts";
+import { listWebhookFacts } from "../store/webhook-health.ts";
 import type { MirrorDeps } from "./mirrors.ts";
 import { judgeSync } from "./sync-verdict.ts";
 
@@ -17,6 +18,8 @@ export interface SyncHealthBoard {
 /** Together with the time that a statement may take, this stays below 5 s. */
 const KEEP_MS = 2_000;
 const SITES_MAX = 1_000;
+/** How long deliveries that were given up are told of. */
+const DEAD_MS = 7 * 86_400_000;
 
 interface Entry {
   readonly beginMs: number;
@@ -59,12 +62,13 @@ async function examineSite({ db, clock }: MirrorDeps, siteId: SiteId): Promise<S
       head: await findSiteHead(tx, siteId),
       idle: await countIdleUsers(tx, siteId),
       mirrors: await listMirrors(tx, siteId, { after: undefined, limit: LIMITS.mirrorsMax }),
+      webhooks: await listWebhookFacts(tx, siteId, new Date(asOf.getTime() - DEAD_MS)),
     }),
     { isolation: "repeatable read", readOnly: true },
   );
-  const { head, idle, mirrors, waitingSince = asOf } = found;
+  const { head, idle, mirrors, webhooks, waitingSince = asOf } = found;
   const sequencingDelayMs = Math.max(0, asOf.getTime() - waitingSince.getTime());
-  const judged = judgeSync({ head, mirrors, sequencingDelayMs }, asOf);
+  const judged = judgeSync({ head, mirrors, webhooks, sequencingDelayMs }, asOf);
   return { ...judged, asOf, head, users: countUsers(head, idle), sequencingDelayMs };
 }
 

@@ -8,11 +8,14 @@ import {
   type SyncProblem,
   type SyncProblemKind,
 } from "../model/sync-health.ts";
+import type { WebhookCounts, WebhookFacts } from "../model/webhook.ts";
+import { countWebhooks, webhookProblems } from "./webhook-verdict.ts";
 
 /** What the sync of a Site is judged by. */
 export interface SyncFacts {
   readonly head: SiteHead;
   readonly mirrors: readonly Mirror[];
+  readonly webhooks: readonly WebhookFacts[];
   readonly sequencingDelayMs: number;
 }
 
@@ -22,6 +25,7 @@ export interface SyncJudgement {
   /** The gravest first; at most 100. */
   readonly problems: readonly SyncProblem[];
   readonly mirrors: MirrorCounts;
+  readonly webhooks: WebhookCounts;
 }
 
 const PROBLEMS_MAX = 100;
@@ -41,8 +45,11 @@ const GRAVITY: readonly SyncProblemKind[] = [
   "mirror_diverged",
   "mirror_expired",
   "mirror_silent",
+  "webhook_disabled",
+  "webhook_dead_deliveries",
   "sequencing_delayed",
   "mirror_lagging",
+  "webhook_lagging",
   "mirror_foreign_writes",
   "reconcile_overdue",
 ];
@@ -52,11 +59,13 @@ export function judgeSync(facts: SyncFacts, now: Date): SyncJudgement {
   const found = [
     ...sequencingProblem(facts.sequencingDelayMs),
     ...facts.mirrors.flatMap((mirror) => mirrorProblems(mirror, facts.head, now)),
+    ...facts.webhooks.flatMap((webhook) => webhookProblems(webhook, now)),
   ].sort(byGravity);
   return {
     verdict: found[0]?.verdict ?? "healthy",
     problems: found.slice(0, PROBLEMS_MAX),
     mirrors: countMirrors(facts.mirrors, found, now),
+    webhooks: countWebhooks(facts.webhooks, now),
   };
 }
 
@@ -64,11 +73,11 @@ function sequencingProblem(value: number): SyncProblem[] {
   const threshold = SYNC_THRESHOLDS.sequencingDelayMs;
   if (value <= threshold) return [];
   const verdict = value > STUCK_SEQUENCING_MS ? "unhealthy" : "degraded";
-  return [{ kind: "sequencing_delayed", verdict, mirrorId: undefined, value, threshold }];
+  return [{ kind: "sequencing_delayed", verdict, subjectId: undefined, value, threshold }];
 }
 
 /** A problem of one Mirror, without its id. */
-type Finding = Omit<SyncProblem, "mirrorId">;
+type Finding = Omit<SyncProblem, "subjectId">;
 
 function mirrorProblems(mirror: Mirror, head: SiteHead, now: Date): SyncProblem[] {
   const findings = [
@@ -79,7 +88,7 @@ function mirrorProblems(mirror: Mirror, head: SiteHead, now: Date): SyncProblem[
     foreignWrites(mirror, now),
     overdueReconcile(mirror, now),
   ];
-  return findings.flatMap((finding) => (finding ? [{ ...finding, mirrorId: mirror.id }] : []));
+  return findings.flatMap((finding) => (finding ? [{ ...finding, subjectId: mirror.id }] : []));
 }
 
 /** Rows that were altered and not put right show in no sums: only a comparison has seen them. */

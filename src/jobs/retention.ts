@@ -9,12 +9,14 @@ import {
   sizeChangePartitions,
 } from "../store/retention.ts";
 import type { Queryable } from "../store/sql.ts";
+import { removeDeliveries } from "../store/webhook-deliveries.ts";
 
 /** What one run has removed. */
 export interface RetentionResult {
   readonly partitions: number;
   readonly tombstones: number;
   readonly expiredRows: number;
+  readonly deliveries: number;
 }
 
 const ATTEMPTS_MAX = 50;
@@ -42,8 +44,13 @@ export async function keepRetention(
     () => removeExpired(db, { days: LIMITS.expiredKeptDays, limit }),
     signal,
   );
-  const result = { partitions, tombstones, expiredRows };
-  if (partitions + tombstones + expiredRows > 0) log.info(result, "removed what was past its time");
+  const deliveries = await inBatches(
+    () => removeDeliveries(db, { days: LIMITS.deliveriesKeptDays, limit }),
+    signal,
+  );
+  const result = { partitions, tombstones, expiredRows, deliveries };
+  if (partitions + tombstones + expiredRows + deliveries > 0)
+    log.info(result, "removed what was past its time");
   return result;
 }
 

@@ -1,5 +1,6 @@
 import type { SiteHead } from "./change.ts";
-import type { MirrorId } from "./id.ts";
+import type { MirrorId, WebhookId } from "./id.ts";
+import type { WebhookCounts } from "./webhook.ts";
 
 /** How bad it is; what is degraded is late, and will be in step by itself. */
 export type HealthVerdict = "healthy" | "degraded" | "unhealthy";
@@ -12,7 +13,10 @@ export type SyncProblemKind =
   | "mirror_diverged"
   | "mirror_expired"
   | "mirror_foreign_writes"
-  | "reconcile_overdue";
+  | "reconcile_overdue"
+  | "webhook_lagging"
+  | "webhook_dead_deliveries"
+  | "webhook_disabled";
 
 /** One thing that is not in step. */
 export interface SyncProblem {
@@ -20,7 +24,7 @@ export interface SyncProblem {
   /** The verdict if this were all. */
   readonly verdict: Exclude<HealthVerdict, "healthy">;
   /** Absent: the Site itself. */
-  readonly mirrorId: MirrorId | undefined;
+  readonly subjectId: MirrorId | WebhookId | undefined;
   /** What was measured, in the unit of the threshold. */
   readonly value: number;
   /** 0 where there is none. */
@@ -55,6 +59,7 @@ export interface SyncHealth {
   readonly users: UserCounts;
   readonly sequencingDelayMs: number;
   readonly mirrors: MirrorCounts;
+  readonly webhooks: WebhookCounts;
 }
 
 /** When a Mirror is to report next. */

@@ -26,10 +26,13 @@ const KIND: Readonly<Record<SyncProblemKind, KindMessage>> = {
   mirror_expired: KindMessage.MIRROR_EXPIRED,
   mirror_foreign_writes: KindMessage.MIRROR_FOREIGN_WRITES,
   reconcile_overdue: KindMessage.RECONCILE_OVERDUE,
+  webhook_lagging: KindMessage.WEBHOOK_LAGGING,
+  webhook_dead_deliveries: KindMessage.WEBHOOK_DEAD_DELIVERIES,
+  webhook_disabled: KindMessage.WEBHOOK_DISABLED,
 };
 
-/** Translates the health of a Site's sync. There are no webhooks yet, so that none is counted. */
-export function toSyncHealthMessage({ head, users, mirrors, ...health }: SyncHealth) {
+/** Translates the health of a Site's sync. */
+export function toSyncHealthMessage({ head, users, mirrors, webhooks, ...health }: SyncHealth) {
   return {
     verdict: VERDICT[health.verdict],
     problems: health.problems.map(toProblemMessage),
@@ -53,7 +56,14 @@ export function toSyncHealthMessage({ head, users, mirrors, ...health }: SyncHea
       lagChangesMax: BigInt(mirrors.lagChangesMax),
       lagMsMax: BigInt(mirrors.lagMsMax),
     },
-    webhooks: {},
+    webhooks: {
+      count: BigInt(webhooks.count),
+      disabledCount: BigInt(webhooks.disabled),
+      pendingCount: BigInt(webhooks.pending),
+      failingCount: BigInt(webhooks.failing),
+      deadCount: BigInt(webhooks.dead),
+      lagMsMax: BigInt(webhooks.lagMsMax),
+    },
     thresholds: THRESHOLDS,
   };
 }
@@ -67,11 +77,11 @@ const THRESHOLDS = {
   sequencingDelayMs: BigInt(SYNC_THRESHOLDS.sequencingDelayMs),
 };
 
-function toProblemMessage({ kind, verdict, mirrorId, value, threshold }: SyncProblem) {
+function toProblemMessage({ kind, verdict, subjectId, value, threshold }: SyncProblem) {
   return {
     kind: KIND[kind],
     verdict: VERDICT[verdict],
-    subjectId: mirrorId ?? "",
+    subjectId: subjectId ?? "",
     value: BigInt(value),
     threshold: BigInt(threshold),
   };

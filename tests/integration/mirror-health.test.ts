@@ -54,7 +54,7 @@ describe("a Mirror", () => {
 
     expect(health.verdict).toBe("degraded");
     expect(health.problems).toMatchObject([
-      { kind: "mirror_lagging", mirrorId: id, value: 1_001, threshold: 1_000 },
+      { kind: "mirror_lagging", subjectId: id, value: 1_001, threshold: 1_000 },
     ]);
     expect(health.mirrors).toMatchObject({ lagging: 1, lagChangesMax: 1_001 });
     expect(lag?.changes).toBe(1_006);
@@ -80,7 +80,8 @@ describe("a Mirror", () => {
     await trial.report({ id });
 
     expect(silent).toMatchObject({ verdict: "unhealthy", mirrors: { silent: 1 } });
-    expect(silent.problems).toMatchObject([{ kind: "mirror_silent", mirrorId: id, threshold: 90 }]);
+    const problem = { kind: "mirror_silent", subjectId: id, threshold: 90 };
+    expect(silent.problems).toMatchObject([problem]);
     expect(await trial.kinds()).toEqual([]);
   });
 

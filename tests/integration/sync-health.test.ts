@@ -75,7 +75,7 @@ describe("the health of a Site", () => {
 
     expect(waiting.sequencingDelayMs).toBeGreaterThanOrEqual(10_000);
     expect(waiting.verdict).toBe("degraded");
-    expect(waiting.problems).toMatchObject([{ kind: "sequencing_delayed", mirrorId: undefined }]);
+    expect(waiting.problems).toMatchObject([{ kind: "sequencing_delayed", subjectId: undefined }]);
     expect(numbered).toMatchObject({ verdict: "healthy", sequencingDelayMs: 0 });
   });
 

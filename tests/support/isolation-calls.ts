@@ -110,7 +110,7 @@ function isSteady(header: string, refused: boolean): boolean {
 
 const TIME = /\d{4}-\d{2}-\d{2}T[\d:.]+Z/g;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
-const SECRET = /"(?:sgn_[\w.-]+|[\w-]{24,}(?:\.[\w-]+)*|[A-Za-z0-9+/]{24,}=*)"/g;
+const SECRET = /"(?:whsec_[\w+/=]+|sgn_[\w.-]+|[\w-]{24,}(?:\.[\w-]+)*|[A-Za-z0-9+/]{24,}=*)"/g;
 const NUMBER =
   /"(version|position|epoch|count|sequence|row|lagChanges|lagMs|ageSecondsMax)":"?\d+"?/g;
 const ADDRESS = /user-[0-9a-f]{12}@example\.com/g;

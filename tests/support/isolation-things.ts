@@ -72,8 +72,9 @@ export async function makeThing(at: NamedSite, kind: Kind): Promise<string> {
     case "revocationCursor":
       return (await sync.listRevocations({})).cursor;
     case "webhook":
+      return await makeWebhook(at);
     case "delivery":
-      return randomUUID(); // Nothing makes them yet.
+      return randomUUID(); // Belongs to a webhook, which is looked for first.
     case "pageToken":
     case "resumeToken":
       throw new Error("belongs to a list: see makePageToken");
@@ -111,6 +112,19 @@ async function makeResumeToken({ backend }: TestSite): Promise<string> {
 /** A token of another list, for those that are empty. */
 async function aPage({ backend }: TestSite) {
   return await backend.users.listUsers({ pageSize: 1 });
+}
+
+/** Switched off, so that it stays as it is; a delivery of it waits. */
+async function makeWebhook({ site }: NamedSite): Promise<string> {
+  const { sync, users } = site.backend;
+  await users.createUser({ email: uniqueEmail() });
+  const first = await until(async () => (await sync.getSyncHealth({})).health?.head);
+  const { webhook } = await sync.createWebhook({ url: "https://hooks.invalid/a" });
+  const id = webhook?.id ?? "";
+  await sync.updateWebhook({ id, enabled: false });
+  const range = { firstPosition: first, lastPosition: first };
+  await sync.redeliverWebhook({ webhookId: id, what: { case: "range", value: range } });
+  return id;
 }
 
 async function signingKeyOf({ url, site }: NamedSite): Promise<string> {

@@ -46,7 +46,7 @@ function reconcile(given: Partial<Reconcile>): Reconcile {
 }
 
 function judge(mirrors: readonly Mirror[], sequencingDelayMs = 0) {
-  return judgeSync({ head: HEAD, mirrors, sequencingDelayMs }, NOW);
+  return judgeSync({ head: HEAD, mirrors, webhooks: [], sequencingDelayMs }, NOW);
 }
 
 /** Kind, verdict, value and threshold of the one problem of one Mirror; undefined: none. */
@@ -71,7 +71,7 @@ describe("the sync of a Site", () => {
       {
         kind: "sequencing_delayed",
         verdict: "degraded",
-        mirrorId: undefined,
+        subjectId: undefined,
         value: 6_000,
         threshold: 5_000,
       },
