@@ -1,4 +1,4 @@
-import type { Caller, Client } from "../model/caller.ts";
+import type { Caller } from "../model/caller.ts";
 import { Failure } from "../model/failure.ts";
 import type { SiteId } from "../model/id.ts";
 import { countRecoveryCodes } from "../store/second-factors.ts";
@@ -6,16 +6,10 @@ import { lockUser } from "../store/users.ts";
 import type { Deps } from "./deps.ts";
 import { acceptGuess, countGuess, tellWrongGuess } from "./guesses.ts";
 import { findPresentedChallenge, useChallenge } from "./login-challenges.ts";
-import { acceptCode, amrOf, type FactorCode } from "./second-factor.ts";
+import { completeArrival } from "./peer-mfa.ts";
+import { acceptCode, amrOf, type MfaAnswer } from "./second-factor.ts";
 import { type StartedSession, startSession } from "./started-session.ts";
 import { write } from "./write.ts";
-
-/** What completes a login. */
-export interface MfaAnswer {
-  readonly challengeToken: string;
-  readonly code: FactorCode;
-  readonly client: Client;
-}
 
 /**
  * Completes a login with the second factor and starts the Session. A wrong code leaves the
@@ -30,6 +24,8 @@ export async function completeMfa(
   { challengeToken, code, client }: MfaAnswer,
 ): Promise<{ readonly started: StartedSession; readonly codesLeft: number | undefined }> {
   const known = await deps.sites.get(siteId);
+  const arrived = await completeArrival(deps, caller, known, { challengeToken, code, client });
+  if (arrived) return { started: arrived, codesLeft: undefined };
   const { userId } = await deps.db.inSite(
     siteId,
     (tx) => findPresentedChallenge(tx, siteId, challengeToken, "code", deps.clock.now()),

@@ -1,5 +1,6 @@
 import { hashRecoveryCode, newRecoveryCode } from "../crypto/recovery-code.ts";
 import { stepOfTotpCode } from "../crypto/totp.ts";
+import type { Client } from "../model/caller.ts";
 import type { SiteId, UserId } from "../model/id.ts";
 import { type Secret, secret } from "../model/secret.ts";
 import {
@@ -16,6 +17,13 @@ import type { Deps } from "./deps.ts";
 export type FactorCode =
   | { readonly by: "totp"; readonly code: string }
   | { readonly by: "recovery_code"; readonly code: string };
+
+/** What completes a login. */
+export interface MfaAnswer {
+  readonly challengeToken: string;
+  readonly code: FactorCode;
+  readonly client: Client;
+}
 
 /** Says how a User has proved who they are (RFC 8176): a recovery code is no `otp`. */
 export function amrOf(code: FactorCode | undefined): readonly string[] {

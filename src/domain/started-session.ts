@@ -52,13 +52,15 @@ export async function startSession(
 ): Promise<StartedSession> {
   const { user, generation, client } = login;
   const { site } = known;
-  const recorded = await recordLogin(tx, site.id, user.id, generation, now);
+  const [recorded, isSeen] = await Promise.all([
+    recordLogin(tx, site.id, user.id, generation, now),
+    isSeenDevice(tx, site.id, user.id, client),
+  ]);
   if (!recorded) throw new Failure("login_failed");
-  const seen = recorded.isFirst || (await isSeenDevice(tx, site.id, user.id, client));
   const session = newSession(site, login, now);
   await insertSession(tx, session);
   const deviceToken = await rememberDevice(tx, site.id, user.id, client, now);
-  if (!seen) {
+  if (!recorded.isFirst && !isSeen) {
     const mail = { mail: "new_device", siteId: site.id, userId: user.id } as const;
     await addMailJob(tx, { ...mail, sessionId: session.id });
   }

@@ -22,6 +22,8 @@ const KIND: Readonly<Record<string, CallKind>> = {
   "AuthService.ChangePassword": "secret",
   "AuthService.ConfirmEmailChange": "secret",
   "AuthService.ConfirmTotp": "secret",
+  "SyncService.VerifyPeerLogin": "secret",
+  "SyncService.CompletePeerMfa": "secret",
 };
 
 /** Finds how the calls of an RPC are limited; undefined: not at all. */

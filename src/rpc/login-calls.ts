@@ -2,7 +2,6 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import {
   type AuthService,
-  type CompleteMfaRequest,
   type LoginRequest,
   MfaMethod,
 } from "../../gen/signet/v1/auth_service_pb.ts";
@@ -11,20 +10,14 @@ import type { Deps } from "../domain/deps.ts";
 import { type LoginAttempt, type LoginOutcome, login } from "../domain/login.ts";
 import { completeMfa } from "../domain/mfa-login.ts";
 import { reauthenticate } from "../domain/reauthentication.ts";
-import type { FactorCode } from "../domain/second-factor.ts";
 import type { Caller } from "../model/caller.ts";
-import { parseEmailAddress } from "../model/email-address.ts";
-import { invalidField } from "../model/failure.ts";
 import { parsePasswordAttempt } from "../model/password.ts";
-import { parseText } from "../model/text.ts";
-import { parseUsername } from "../model/username.ts";
 import { parseAudiences } from "./audiences.ts";
 import { callerOf, userCallerOf } from "./authorize.ts";
 import { clientOf } from "./convert-session.ts";
 import { toStartedMessage } from "./convert-started-session.ts";
-import { parseToken, parseTotpCode } from "./one-time-fields.ts";
-
-const RECOVERY_CODE_LENGTH_MAX = 64;
+import { parseCode, parseIdentifier } from "./login-fields.ts";
+import { parseToken } from "./one-time-fields.ts";
 
 /** The calls by which a User signs in. */
 export function loginCalls(deps: Deps): Partial<ServiceImpl<typeof AuthService>> {
@@ -78,35 +71,6 @@ function parseLogin(request: LoginRequest, context: HandlerContext): LoginAttemp
     client: clientOf(request.client, context),
     signal: context.signal,
   };
-}
-
-/** Reads whom a person says to be. @throws {Failure} `invalid_field` */
-export function parseIdentifier(
-  identifier: LoginRequest["identifier"],
-): LoginAttempt["identifier"] {
-  switch (identifier.case) {
-    case "email":
-      return { by: "email", email: parseEmailAddress(identifier.value, "email") };
-    case "username":
-      return { by: "username", username: parseUsername(identifier.value, "username") };
-    case undefined:
-      throw invalidField("email", "is required");
-  }
-}
-
-/** Reads the proof besides the password. @throws {Failure} `invalid_field` */
-function parseCode(code: CompleteMfaRequest["code"]): FactorCode {
-  switch (code.case) {
-    case "totpCode":
-      return { by: "totp", code: parseTotpCode(code.value) };
-    case "recoveryCode":
-      return {
-        by: "recovery_code",
-        code: parseText(code.value, "recovery_code", { max: RECOVERY_CODE_LENGTH_MAX }),
-      };
-    case undefined:
-      throw invalidField("totp_code", "is required");
-  }
 }
 
 function toLoginAnswer(outcome: LoginOutcome, caller: Caller) {

@@ -8,7 +8,7 @@ import { requestPasswordReset, resetPassword } from "../domain/password-reset.ts
 import { parsePasswordAttempt } from "../model/password.ts";
 import { callerOf, userCallerOf } from "./authorize.ts";
 import { clientOf, toTokenPair } from "./convert-session.ts";
-import { parseIdentifier } from "./login-calls.ts";
+import { parseIdentifier } from "./login-fields.ts";
 import { parseDelivery, parseRedirectUrl, parseToken, toOneTimeToken } from "./one-time-fields.ts";
 
 /** The calls about a User's password. */

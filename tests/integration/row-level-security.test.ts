@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { grpcClients, openSite, refusal, type TestSite } from "../support/builders.ts";
 import { openTestDatabase, runAsAdmin, type TestDatabase } from "../support/database.ts";
 import { fillSite, NAMESAKE } from "../support/full-site.ts";
+import { fillPeerTables } from "../support/peer-rows.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { digestSite, settledRows } from "../support/site-rows.ts";
 import { rejection } from "../support/waiting.ts";
@@ -26,7 +27,10 @@ beforeAll(async () => {
   const asUser = (token: string) => grpcClients(service.url, token);
   home = await openSite(transport, service.operatorKey);
   foreign = await openSite(transport, service.operatorKey);
-  for (const site of [home, foreign]) await fillSite(site, asUser);
+  for (const site of [home, foreign]) {
+    await fillSite(site, asUser);
+    await fillPeerTables(database.adminUrl, { siteId: site.siteId, userId: NAMESAKE.id });
+  }
   before = await settledRows(database.adminUrl, foreign.siteId);
 }, 120_000);
 
