@@ -2,6 +2,8 @@ import { isIP } from "node:net";
 import { inspect } from "node:util";
 import { z } from "zod";
 import { keyWeakness } from "./model/key-strength.ts";
+import type { PeerConfig } from "./model/peer.ts";
+import { readPeers } from "./model/peer-list.ts";
 import { type Secret, secret } from "./model/secret.ts";
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
@@ -31,6 +33,8 @@ const VARIABLES = z.object({
   SIGNET_TLS_CERT_FILE: z.string().optional(),
   SIGNET_TLS_KEY_FILE: z.string().optional(),
   SIGNET_TRUSTED_PROXIES: addressRanges().default([]),
+  SIGNET_INTERNAL_HOSTS: hostNames().default([]),
+  SIGNET_BREACHED_PASSWORDS_URL: publicUrl().optional(),
   SIGNET_RATE_LIMIT_PERCENT: wholeNumber(1, 100_000).default(100),
   SIGNET_HASH_THREADS: wholeNumber(1, 256).optional(),
   SIGNET_WORKERS: z.literal("1", "must be 1: more processes are not supported yet").default("1"),
@@ -38,7 +42,10 @@ const VARIABLES = z.object({
   SIGNET_CHANGE_RETENTION_ROWS: wholeNumber(10_000, 1_000_000_000).default(10_000_000),
   SIGNET_TOMBSTONE_RETENTION_DAYS: wholeNumber(1, 3_650).default(90),
   SIGNET_SIGNING_KEY_DAYS: wholeNumber(1, 3_650).default(90),
-  SIGNET_PEERS: z.literal("", "must be empty: peers are not supported yet").default(""),
+  SIGNET_FORWARD_AUTH_COOKIE: cookieName().optional(),
+  SIGNET_FORWARD_AUTH_LOGIN_URL: pageUrl().optional(),
+  SIGNET_FORWARD_AUTH_IDENTITY_SECONDS: wholeNumber(0, 300).default(0),
+  SIGNET_PEERS: peers().default([]),
   SMTP_URL: smtpUrl().optional(),
   SMTP_FROM: text(/^[^\p{Cc}@]*[^\s@]@[^\s@][^\p{Cc}@]*$/u, "must be one mail sender").optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(", ")}`).default("info"),
@@ -113,6 +120,33 @@ function publicUrl() {
   }, "must be an https:// or http:// URL without credentials, query or fragment");
 }
 
+/** It may have a query, to which more can be added. */
+function pageUrl() {
+  return parsed((value) => {
+    const url = URL.parse(value);
+    const isWeb = url?.protocol === "https:" || url?.protocol === "http:";
+    return isWeb && !url.username && !url.password && !/#/.test(value) ? url.href : undefined;
+  }, "must be an https:// or http:// URL without credentials or fragment");
+}
+
+function cookieName() {
+  // RFC 6265 §4.1.1 takes any token; these need no second look.
+  return text(/^[\w.-]{1,64}$/, "must have 1 to 64 letters, digits, underscores, dots or hyphens");
+}
+
+/** Names or addresses as they stand in a URL, IPv6 without brackets. */
+function hostNames() {
+  return parsed((value) => {
+    const hosts = value.split(",").map((host) => host.trim().toLowerCase());
+    return hosts.every((host) => isHostName(host)) ? hosts : undefined;
+  }, "must be host names or addresses, separated by commas");
+}
+
+function isHostName(host: string): boolean {
+  if (isIP(host) !== 0) return true;
+  return /^[a-z0-9.-]+$/.test(host) && URL.parse(`https://${host}`)?.hostname === host;
+}
+
 function addressRanges() {
   return parsed((value) => {
     const ranges = value.split(",").map((range) => toAddressRange(range.trim()));
@@ -126,6 +160,14 @@ function toAddressRange(range: string): string | undefined {
   const bits = { 0: 0, 4: 32, 6: 128 }[isIP(address)] ?? 0;
   const length = prefix ?? String(bits);
   return rest.length === 0 && isWithin(length, 1, bits) ? `${address}/${length}` : undefined;
+}
+
+function peers() {
+  return z.string().transform((value, context): readonly PeerConfig[] => {
+    const list = readPeers(value);
+    for (const message of list.problems) context.addIssue({ code: "custom", message });
+    return list.peers;
+  });
 }
 
 function operatorKey() {

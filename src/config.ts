@@ -6,6 +6,7 @@ import {
   type MasterKeyConfig,
   readVariables,
 } from "./config-variables.ts";
+import type { PeerConfig } from "./model/peer.ts";
 import type { Retention } from "./model/retention.ts";
 import type { Secret } from "./model/secret.ts";
 
@@ -41,6 +42,8 @@ export interface Config {
   /** Passwords hashed at once. */
   readonly hashThreads: number;
   readonly forwardAuth: ForwardAuthConfig;
+  /** Other Signets from which Users may come; empty: none. */
+  readonly peers: readonly PeerConfig[];
   readonly retention: Retention;
   /** After so many days a key that signs access tokens is replaced by the next one. */
   readonly signingKeyDays: number;
@@ -136,6 +139,7 @@ function toConfig(variables: ConfigVariables): Config {
       loginUrl: variables.SIGNET_FORWARD_AUTH_LOGIN_URL,
       identitySeconds: variables.SIGNET_FORWARD_AUTH_IDENTITY_SECONDS,
     }),
+    peers: Object.freeze(variables.SIGNET_PEERS),
     retention: Object.freeze({
       changeDays: variables.SIGNET_CHANGE_RETENTION_DAYS,
       changeRows: variables.SIGNET_CHANGE_RETENTION_ROWS,
@@ -172,15 +176,19 @@ function missing(env: Readonly<Record<string, unknown>>): string[] {
   );
 }
 
-/** What is learnt of passwords must not pass a network in the clear, unless it is one's own. */
+/** Passwords, and what is learnt of them, must not pass a network in the clear but one's own. */
 function insecure(variables: ConfigVariables): string[] {
-  const { SIGNET_BREACHED_PASSWORDS_URL: text, SIGNET_INTERNAL_HOSTS: internal } = variables;
-  const url = text === undefined ? undefined : new URL(text);
-  const isOwn = url && internal.includes(url.hostname.replace(/^\[(.*)\]$/, "$1"));
-  if (!url || url.protocol === "https:" || isOwn) return [];
+  const { SIGNET_BREACHED_PASSWORDS_URL: list, SIGNET_INTERNAL_HOSTS: internal } = variables;
+  const isSafe = (text: string) => {
+    const { protocol, hostname } = new URL(text);
+    return protocol === "https:" || internal.includes(hostname.replace(/^\[(.*)\]$/, "$1"));
+  };
+  const rule = "must begin with https:// where SIGNET_INTERNAL_HOSTS does not have its host";
   return [
-    "SIGNET_BREACHED_PASSWORDS_URL must begin with https:// " +
-      "where SIGNET_INTERNAL_HOSTS does not have its host",
+    ...(list === undefined || isSafe(list) ? [] : [`SIGNET_BREACHED_PASSWORDS_URL ${rule}`]),
+    ...variables.SIGNET_PEERS.filter(({ url }) => !isSafe(url)).map(
+      ({ name }) => `SIGNET_PEERS entry "${name}": url ${rule}`,
+    ),
   ];
 }
 

@@ -5,6 +5,7 @@ import { lowerPoolPriority, poolSizeFor } from "./crypto/hash-threads.ts";
 import { loadLocalKeys } from "./crypto/local-keys.ts";
 import { startWebhookWorker } from "./jobs/deliver-webhooks.ts";
 import { isUnwrittenEnd, startJobs } from "./jobs/job-runner.ts";
+import { startPeerSyncs } from "./jobs/sync-peers.ts";
 import { createLogger } from "./log.ts";
 import { createLogMailer } from "./mail/log-mailer.ts";
 import { parseSender } from "./mail/sender.ts";
@@ -116,6 +117,9 @@ async function run(
   const webhooks = startWebhookWorker(service.deps, log);
   service.onChange(webhooks.wake);
   cleanups.push(() => webhooks.stop());
+
+  const peers = startPeerSyncs(service.deps, log);
+  cleanups.push(() => peers.stop());
 
   console.log(readyMessage(config, keys, performance.now() - beginMs));
   await aborted(signal);

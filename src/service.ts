@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Logger } from "pino";
+import { Authorization } from "../gen/envoy/service/auth/v3/external_auth_pb.ts";
 import { AuthService } from "../gen/signet/v1/auth_service_pb.ts";
 import { SiteService } from "../gen/signet/v1/site_service_pb.ts";
 import { SyncService } from "../gen/signet/v1/sync_service_pb.ts";
@@ -18,14 +19,20 @@ import { type Authentication, createAuthentication } from "./domain/authenticati
 import { createCallLimits } from "./domain/call-limits.ts";
 import { createChangeReader } from "./domain/change-reader.ts";
 import type { Deps } from "./domain/deps.ts";
+import { createForwardAuth } from "./domain/forward-auth.ts";
 import { createKeyRing } from "./domain/key-ring.ts";
+import { createKeyUses } from "./domain/key-uses.ts";
 import { createKnownSites } from "./domain/known-sites.ts";
+import { createKnownUsers, type KnownUsers } from "./domain/known-users.ts";
 import { createLiveState } from "./domain/live-state.ts";
-import { createPublicOrigins } from "./domain/public-origins.ts";
-import { createRevocationLog } from "./domain/revocation-log.ts";
+import { createPeers } from "./domain/peers.ts";
+import { createPublicOrigins, type PublicOrigins } from "./domain/public-origins.ts";
+import { createRevocationLog, type RevocationLog } from "./domain/revocation-log.ts";
 import { wellKnownOf } from "./domain/well-known.ts";
 import { systemClock } from "./model/clock.ts";
 import type { Secret } from "./model/secret.ts";
+import { createBreachedPasswords } from "./outbound/breached-passwords.ts";
+import { createWebhookPost } from "./outbound/webhook-post.ts";
 import { readAccessRules } from "./rpc/access-rules.ts";
 import { authService } from "./rpc/auth-service.ts";
 import type { Gate } from "./rpc/authorize.ts";
@@ -33,12 +40,16 @@ import { createBrowserRules } from "./rpc/browser-rules.ts";
 import { createCallRules } from "./rpc/call-rules.ts";
 import { encodeUser } from "./rpc/convert-user.ts";
 import { failureToConnectError } from "./rpc/errors.ts";
+import { extAuthzService } from "./rpc/ext-authz-service.ts";
+import { createProxyAnswers } from "./rpc/proxy-answer.ts";
+import { servedService } from "./rpc/served-service.ts";
 import { siteService } from "./rpc/site-service.ts";
 import type { StreamBounds } from "./rpc/stream-bounds.ts";
 import { syncService } from "./rpc/sync-service.ts";
 import { syncStreams } from "./rpc/sync-streams.ts";
 import { userService } from "./rpc/user-service.ts";
-import { createWatchDeps } from "./rpc/watch-deps.ts";
+import { createWatchDeps, type WatchDeps } from "./rpc/watch-deps.ts";
+import { encodeWebhookEvent } from "./rpc/webhook-event.ts";
 import type { EdgeLimits } from "./server/edge-limits.ts";
 import type { Readiness } from "./server/readiness.ts";
 import { createServer, type Server } from "./server/server.ts";
@@ -68,6 +79,8 @@ export interface Service {
   /** Begins to follow the log, once the database is ready; calls are answered from then on. */
   startReader(): Promise<void>;
   stopReader(): Promise<void>;
+  /** Calls `listener` when the log has brought something; it must not throw or wait. */
+  onChange(listener: () => void): void;
   /** How many streams, and calls that wait as such, are open. */
   streams(): number;
 }
@@ -86,17 +99,23 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const auditChain = createAuditChain(db, log);
   const live = createLiveState(reader.isFresh);
   const sites = createKnownSites({ db, envelope, isFresh: reader.isFresh });
+  const knownUsers = createKnownUsers({ db, isFresh: reader.isFresh });
+  const origins = createPublicOrigins(db);
   const revocations = createRevocationLog();
   const hashQueue = createHashQueue({ concurrency: config.hashThreads });
   const deps: Deps = {
     db,
     clock: systemClock,
     hasher: await createPasswordHasher(subkeys, hashQueue),
+    breachedPasswords: askForBreaches(config, log),
     envelope,
     cursors: createCursorBox(subkeys),
     keyedDigest: createKeyedDigest(subkeys),
     operatorKeyHash: requireOperatorKeyHash(options.operatorKey),
     encodeUser,
+    encodeWebhookEvent,
+    webhookPost: createWebhookPost({ internalHosts: config.internalHosts }),
+    peers: createPeers({ ...config, clock: systemClock, log }),
     publicUrl: config.publicUrl,
     sites,
     live,
@@ -106,6 +125,8 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   reader.onStep(({ rows, epochChanged }) => {
     live.apply(rows);
     sites.apply(rows, epochChanged);
+    knownUsers.apply(rows, epochChanged);
+    origins.apply(rows, epochChanged);
     if (epochChanged && started) reloadRevocations();
   });
   const users = createWatchDeps(deps, { bounds: options.streamBounds });
@@ -119,26 +140,12 @@ export async function createService(options: ServiceOptions): Promise<Service> {
       setTimeout(reloadRevocations, 1_000).unref();
     });
   }
-  const authentication = createAuthentication(deps, createKeyRing(db, reader.isFresh));
-  const gate = createGate(options, deps, authentication);
-  const rules = createCallRules({ log, gate, isStarted: () => started });
-  const server = createServer({
-    config: { ...config, tls: await readTls(config), limits: options.edgeLimits ?? {} },
-    interceptors: rules.interceptors,
-    ...(!options.adapterOnly && { direct: { rules, streams: syncStreams(users) } }),
-    routes: (router) =>
-      router
-        .service(AuthService, authService(deps))
-        .service(SiteService, siteService(deps))
-        .service(UserService, userService(deps))
-        .service(SyncService, syncService(deps, { users, revocations })),
-    browsers: createBrowserRules(gate, createPublicOrigins(db)),
-    readiness,
-    wellKnown: wellKnownOf(deps),
-    endStreams: users.ends.drain,
-    refusal: failureToConnectError,
-    log,
-  });
+  const uses = createKeyUses(db, log);
+  const keyRing = createKeyRing({ db, isFresh: reader.isFresh, uses });
+  const gate = createGate(options, deps, createAuthentication(deps, keyRing));
+  const isStarted = () => started;
+  const behind = { gate, isStarted, users, revocations, origins, knownUsers };
+  const server = await createPort(options, deps, behind);
   let watching: NodeJS.Timeout | undefined;
 
   return {
@@ -163,10 +170,70 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     },
     async stopReader() {
       clearInterval(watching);
-      await Promise.all([reader.stop(), auditChain.stop()]);
+      await Promise.all([reader.stop(), auditChain.stop(), uses.flush()]);
     },
+    onChange: reader.onStep,
     streams: users.ends.count,
   };
+}
+
+/** What stands behind the port, besides the rules. */
+interface BehindPort {
+  readonly gate: Gate;
+  readonly isStarted: () => boolean;
+  readonly users: WatchDeps;
+  readonly knownUsers: KnownUsers;
+  readonly revocations: RevocationLog;
+  readonly origins: PublicOrigins;
+}
+
+/** Puts the services behind the port, by the same rules on every way in. */
+async function createPort(
+  options: ServiceOptions,
+  deps: Deps,
+  { gate, isStarted, users, revocations, origins, knownUsers }: BehindPort,
+): Promise<Server> {
+  const { config, log, readiness } = options;
+  const rules = createCallRules({ log, gate, isStarted });
+  const judge = createForwardAuth(deps, knownUsers, config.forwardAuth);
+  const answerProxy = createProxyAnswers({ judge, isStarted });
+  const served = [
+    servedService(AuthService, authService(deps)),
+    servedService(SiteService, siteService(deps)),
+    servedService(UserService, userService(deps, users.ends)),
+    servedService(SyncService, syncService(deps, { users, revocations })),
+  ];
+  return createServer({
+    config: { ...config, tls: await readTls(config), limits: options.edgeLimits ?? {} },
+    interceptors: rules.interceptors,
+    ...(!options.adapterOnly && {
+      direct: {
+        rules,
+        streams: syncStreams({ users, revocations }),
+        unary: served.flatMap(({ unary }) => unary),
+      },
+    }),
+    routes: (router) => {
+      for (const { register } of served) register(router);
+      router.service(Authorization, extAuthzService(answerProxy));
+    },
+    browsers: createBrowserRules(gate, origins),
+    readiness,
+    wellKnown: wellKnownOf(deps),
+    answerProxy,
+    endStreams: users.ends.drain,
+    refusal: failureToConnectError,
+    log,
+  });
+}
+
+function askForBreaches({ breachedPasswordsUrl, internalHosts }: Config, log: Logger) {
+  if (breachedPasswordsUrl === undefined) return undefined;
+  return createBreachedPasswords({
+    url: new URL(breachedPasswordsUrl),
+    internalHosts,
+    onState: (state) => log.warn(state, "the list of breached passwords"),
+  });
 }
 
 function createGate(

@@ -8,6 +8,7 @@ import { flagsOf } from "./field-flags.ts";
 import { addKeyCommands } from "./key-commands.ts";
 import { addLinkCommands } from "./link-commands.ts";
 import { addMigrateCommand } from "./migrate-command.ts";
+import { addPeerCommands } from "./peer-commands.ts";
 import { chooseProfile } from "./profile-choice.ts";
 import { addProfileCommands } from "./profile-commands.ts";
 import { addSessionCommands } from "./session-commands.ts";
@@ -15,6 +16,7 @@ import { addSigningKeyCommands } from "./signing-key-commands.ts";
 import { addSiteCommands } from "./site-commands.ts";
 import { addSyncCommands } from "./sync-commands.ts";
 import { addUserCommands } from "./user-commands.ts";
+import { addWebhookCommands } from "./webhook-commands.ts";
 
 /** How a command ended. */
 const EXIT = { ok: 0, failure: 1, usage: 2 } as const;
@@ -91,6 +93,8 @@ function createCommandLine(context: Context): Command {
   addSessionCommands(root, context);
   addSigningKeyCommands(root, context);
   addSyncCommands(root, context);
+  addWebhookCommands(root, context);
+  addPeerCommands(root, context);
   addAuditCommands(root, context);
   addLinkCommands(root, context);
   addDoctorCommand(root, context);

@@ -17,8 +17,11 @@ export interface Act {
   readonly clientIp?: string;
 }
 
-/** Who acts: a caller, or Signet by itself. */
-export type Actor = Caller | { readonly kind: "system" };
+/** Who acts: a caller, Signet by itself, or a Peer by what it says. */
+export type Actor =
+  | Caller
+  | { readonly kind: "system" }
+  | { readonly kind: "peer"; readonly name: string };
 
 /** Writes an act into the audit log of the Site, in the transaction of the act. */
 export async function recordAct(
@@ -69,6 +72,8 @@ function actorId(actor: Actor): string {
       return actor.userId;
     case "operator":
       return actor.keyId ?? "";
+    case "peer":
+      return actor.name;
     case "anonymous":
     case "system":
       return "";

@@ -24,6 +24,7 @@ const BEARER = /^Bearer ([\x21-\x7e]+)$/i; // RFC 6750 §2.1.
 /** Creates the check of credentials: operator key, site key or access token. */
 export function createAuthentication(deps: Deps, keyRing: KeyRing): Authentication {
   const readKey = createKeyReader();
+  const siteOfToken = createSiteReader(deps.publicUrl);
   return {
     async authenticate(authorization) {
       if (authorization === null) return { kind: "anonymous" };
@@ -36,7 +37,7 @@ export function createAuthentication(deps: Deps, keyRing: KeyRing): Authenticati
       if (credential.startsWith("sgn_")) {
         return await authenticateKey(deps, keyRing, readKey(credential));
       }
-      return await authenticateUser(deps, credential);
+      return await authenticateUser(deps, siteOfToken(credential), credential);
     },
   };
 }
@@ -88,8 +89,11 @@ function createKeyReader(): (credential: string) => PresentedSecret | undefined 
 }
 
 /** The issuer names the Site; a token of ExchangeToken, made for others, is refused. */
-async function authenticateUser(deps: Deps, token: string): Promise<Caller> {
-  const siteId = siteOfToken(deps.publicUrl, token);
+async function authenticateUser(
+  deps: Deps,
+  siteId: SiteId | undefined,
+  token: string,
+): Promise<Caller> {
   if (!siteId) throw badCredential();
   const check = await checkToken(deps, siteId, token, issuerOf(deps.publicUrl, siteId)).catch(
     toBadCredential,
@@ -100,8 +104,26 @@ async function authenticateUser(deps: Deps, token: string): Promise<Caller> {
   return { kind: "user", siteId, userId, sessionId, roles, token: claims };
 }
 
-/** Reads whose keys to check a token with; nothing else of it is believed yet. */
-export function siteOfToken(publicUrl: string, token: string): SiteId | undefined {
+/** Tokens of which is remembered whose they say to be: at most some 8 MB. */
+const TOKENS_READ_MAX = 2_000;
+
+/**
+ * Creates what reads whose keys to check a token with; nothing else of it is believed yet. It does
+ * not take a token apart twice that it has read lately.
+ */
+export function createSiteReader(publicUrl: string): (token: string) => SiteId | undefined {
+  const read = new Map<string, SiteId>();
+  return (token) => {
+    const known = read.get(token);
+    if (known) return known;
+    const siteId = siteOfToken(publicUrl, token);
+    if (read.size >= TOKENS_READ_MAX) read.clear();
+    if (siteId && token.length <= LIMITS.tokenLengthMax) read.set(token, siteId);
+    return siteId;
+  };
+}
+
+function siteOfToken(publicUrl: string, token: string): SiteId | undefined {
   try {
     const payload: unknown = JSON.parse(
       Buffer.from(token.split(".")[1] ?? "", "base64url").toString(),

@@ -103,9 +103,12 @@ export async function getUser(
   return await deps.db.inSite(
     siteId,
     async (tx) => {
-      const user = await findUser(tx, siteId, { by: "id", id });
+      const [user, signIn] = await Promise.all([
+        findUser(tx, siteId, { by: "id", id }),
+        findSignIn(tx, siteId, id),
+      ]);
       if (!user || user.state === "deleted") throw new Failure("user_not_found");
-      return { user, signIn: await findSignIn(tx, siteId, id) };
+      return { user, signIn };
     },
     { readOnly: true },
   );
@@ -167,8 +170,10 @@ export async function lockSubject(
   caller: Caller,
   id: UserId,
 ): Promise<LockedUser> {
-  const locked = await lockUser(tx, siteId, id);
-  await requireAdminNow(tx, siteId, caller);
+  const [locked] = await Promise.all([
+    lockUser(tx, siteId, id),
+    requireAdminNow(tx, siteId, caller),
+  ]);
   if (!locked || locked.user.state === "deleted") throw new Failure("user_not_found");
   return locked;
 }

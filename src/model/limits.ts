@@ -82,8 +82,26 @@ export const LIMITS = {
   webhookQueuedRowsMax: 1_000, // In one transaction.
   webhookDueMax: 200,
   redeliveredPositionsMax: 100_000, // Of one call.
+  changedDeliveriesMax: 10_000, // In one statement.
   deletedDeliveriesMax: 20_000, // In one transaction.
   deliveriesKeptDays: 30,
+  peersMax: 50,
+  peerListMax: 100, // Fields or domains of one Peer.
+  peerTimeoutMs: 5_000, // For all Peers that a login asks, and for the turn to ask.
+  peerTurnMs: 2_500, // Of that. What is left is enough for a Peer that is well.
+  peerFlightMs: 15_000, // Then whoever asks is taken for dead.
+  peerTurnPollMs: 50,
+  peerCallsMax: 32, // Under way at once from one process to one Peer.
+  peerFailuresMax: 5, // In a row, and a Peer is left alone.
+  peerPauseMs: 30_000,
+  peerRefusalsMax: 10_000, // Of which one process knows for a while.
+  peerRefusalMs: 30_000,
+  peerAnswerBytesMax: 64 * 1024,
+  peerPageBytesMax: 4 * 1024 * 1024,
+  peerPageUsers: 200, // Of one page of a sync, and so of one transaction.
+  peerSyncWaitSeconds: 8,
+  peerSyncTimeoutMs: 15_000, // Of one page, the wait included.
+  peerSyncLeaseMs: 20_000, // Longer than any page takes.
   databasePoolMax: 16,
   databaseValidationPoolMax: 4,
   databaseDirectPoolMax: 6,

@@ -10,7 +10,7 @@ beforeAll(async () => {
 
 afterAll(() => database[Symbol.asyncDispose]());
 
-test("a job whose lock nobody keeps can run again, and its queue; one that is kept cannot", async () => {
+test("a job whose lock nobody keeps can run again, and its queue; a kept one cannot", async () => {
   const [lost, kept, fresh] = await Promise.all([
     lockedJob({ queue: "lost", agoSeconds: 91 }),
     lockedJob({ queue: "kept", agoSeconds: 91 }),

@@ -47,7 +47,7 @@ const RENAMED_MAX = 20;
 const RENAMED_SHARE_MAX = 0.8;
 const TURN_MS = 20;
 
-/** Creates the writers; they update at random, and those that call now and then create and delete. */
+/** Creates the writers; they update at random, and those that call also create and delete. */
 export function createFaultWriters(options: FaultWritersOptions): FaultWriters {
   const { processes, changes } = options;
   const share = Math.min(CREATED_SHARE_MAX, CREATED_MAX / changes);

@@ -87,6 +87,22 @@ describe("parseConfig", () => {
     ]);
   });
 
+  test("names the peer whose passwords would pass a network in the clear", () => {
+    const key = `sgn_site_${"a".repeat(64)}`;
+    const site_id = "01890a5d-ac96-774b-bcce-b302099a8057";
+    const peers = JSON.stringify([{ name: "patriot", url: "http://id.example", key, site_id }]);
+
+    const problems = problemsOf({ SIGNET_PEERS: peers });
+    const { peers: own } = parseConfig({
+      SIGNET_PEERS: peers,
+      SIGNET_INTERNAL_HOSTS: "id.example",
+    });
+
+    expect(problems).toMatch(/SIGNET_PEERS entry "patriot": url must begin with https:/);
+    expect(problems).not.toContain(key);
+    expect(own).toMatchObject([{ name: "patriot", url: "http://id.example" }]);
+  });
+
   test.each([
     ["no version", MASTER_KEY],
     ["version 0", `0:${MASTER_KEY}`],
