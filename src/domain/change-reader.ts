@@ -16,8 +16,11 @@ export interface ChangeReader {
   onStep(listener: (step: ReaderStep) => void): void;
   /** Makes the next step happen now. Calls while a step is under way become one. */
   wake(): void;
-  /** Does the same after a commit of this process, which other processes are to learn of. */
-  wakeAfterCommit(): void;
+  /**
+   * Does the same after a commit of this process, which other processes are to learn of. What the
+   * commit itself has numbered needs no step, if it follows what was read last.
+   */
+  wakeAfterCommit(numbered?: LogStep): void;
   /** The epoch in force, as of the last step. */
   epoch(): number;
   /**
@@ -61,6 +64,7 @@ export function createChangeReader({
   const times = { fresh: Number.NEGATIVE_INFINITY, change: 0, trim: 0 };
   let woken = false;
   let committed = false;
+  let stepping = false;
   let interrupt: (() => void) | undefined;
   let running: Promise<void> = Promise.resolve();
 
@@ -85,6 +89,18 @@ export function createChangeReader({
     return beginMs - times.change < BUSY_MS ? BUSY_POLL_MS : IDLE_POLL_MS;
   }
 
+  /** Takes what a commit has numbered, unless a step may bring it too; tells whether it has. */
+  function take(numbered: LogStep): boolean {
+    const [first, last] = [numbered.rows[0], numbered.rows.at(-1)];
+    if (!first || !last || stepping) return false;
+    if (numbered.epoch !== state.epoch || first.pos !== state.pos + 1) return false;
+    deliver(numbered);
+    state.pos = last.pos;
+    times.change = performance.now();
+    onNews();
+    return true;
+  }
+
   function deliver(found: LogStep): void {
     const [first] = found.rows;
     // A process that slept for longer than the log is kept: the positions of all Sites are dense.
@@ -104,7 +120,9 @@ export function createChangeReader({
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       woken = false;
+      stepping = true;
       const waitMs = await step().then(onBack, onAway);
+      stepping = false;
       if (waitMs > 0 && !woken) await pause(waitMs);
     }
   }
@@ -138,7 +156,8 @@ export function createChangeReader({
   return {
     onStep: (listener) => void listeners.push(listener),
     wake,
-    wakeAfterCommit() {
+    wakeAfterCommit(numbered) {
+      if (numbered && take(numbered)) return;
       committed = true;
       wake();
     },

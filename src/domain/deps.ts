@@ -6,6 +6,7 @@ import type { Clock } from "../model/clock.ts";
 import type { User } from "../model/user.ts";
 import type { BreachedPasswords } from "../outbound/breached-passwords.ts";
 import type { WebhookPost } from "../outbound/webhook-post.ts";
+import type { LogStep } from "../store/changes.ts";
 import type { Database } from "../store/database.ts";
 import type { KnownSites } from "./known-sites.ts";
 import type { LiveState } from "./live-state.ts";
@@ -35,6 +36,9 @@ export interface Deps {
   readonly publicUrl: string;
   readonly sites: KnownSites;
   readonly live: LiveState;
-  /** Wakes the reader after a commit that changed something; it wakes those of other processes. */
-  readonly wakeReader: () => void;
+  /**
+   * Wakes the reader after a commit that changed something, or gives it what the commit itself has
+   * numbered; it wakes those of other processes.
+   */
+  readonly wakeReader: (numbered?: LogStep) => void;
 }

@@ -16,8 +16,8 @@ export async function write<T>(
   siteId: SiteId,
   work: (tx: Queryable) => Promise<T>,
 ): Promise<T> {
-  const result = await deps.db.changeSite(siteId, work);
-  deps.wakeReader();
+  const { result, numbered } = await deps.db.changeSite(siteId, work);
+  deps.wakeReader(numbered);
   return result;
 }
 

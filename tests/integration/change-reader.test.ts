@@ -72,6 +72,45 @@ describe("the change reader", () => {
     expect(arrivals.order.slice(before)).toEqual(ids);
   });
 
+  test("takes what a commit has numbered at once, without a step, and never again", async () => {
+    const quiet = createChangeReader({ db: database.db, log: silentLog });
+    const news: number[] = [];
+    const heard = noteArrivals(quiet);
+    quiet.onStep(({ rows }) => news.push(rows.length));
+    await quiet.start();
+    await until(() => quiet.isFresh());
+    const ids: string[] = [];
+    let taken = 0;
+
+    for (let n = 0; n < 20; n += 1) {
+      const { id, numbered } = await generator.createNumbered();
+      ids.push(id);
+      const isEarly = heard.times.has(id);
+      quiet.wakeAfterCommit(numbered);
+      if (!isEarly && heard.times.has(id)) taken += 1;
+      await until(() => heard.times.has(id));
+      await sleep(60); // Polls come and go.
+    }
+
+    await quiet.stop();
+    expect(heard.order).toEqual(ids);
+    expect(news).toEqual(Array(20).fill(1));
+    expect(taken).toBeGreaterThan(0);
+  });
+
+  test("leaves to a step what does not follow from what it has read", async () => {
+    await until(() => reader.isFresh());
+    const first = await generator.createNumbered();
+    const second = await generator.createNumbered();
+    const had = arrivals.order.length;
+
+    reader.wakeAfterCommit(second.numbered);
+    reader.wakeAfterCommit(first.numbered);
+
+    await until(() => arrivals.order.length === had + 2);
+    expect(arrivals.order.slice(had)).toEqual([first.id, second.id]);
+  });
+
   test("has news for others after a commit of its own, whoever has numbered it", async () => {
     const news: number[] = [];
     const onNews = () => void news.push(performance.now());

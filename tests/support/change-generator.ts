@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { newId, type SiteId, type UserId } from "../../src/model/id.ts";
 import { newUser, tombstone, type User } from "../../src/model/user.ts";
 import { encodeUser } from "../../src/rpc/convert-user.ts";
-import { CHANGE_CHANNEL } from "../../src/store/changes.ts";
+import { CHANGE_CHANNEL, type LogStep } from "../../src/store/changes.ts";
 import type { Database } from "../../src/store/database.ts";
 import { type Queryable, sql } from "../../src/store/sql.ts";
 import { firstVersion, insertUser, lockUser, updateUser } from "../../src/store/users.ts";
@@ -13,6 +13,8 @@ export interface ChangeGenerator {
   fill(count: number): Promise<UserId[]>;
   /** Creates one User in a transaction of its own. */
   create(options?: WriteOptions): Promise<UserId>;
+  /** Does it as the service does, and returns what the commit itself has numbered; no wake-up. */
+  createNumbered(): Promise<{ readonly id: UserId; readonly numbered: LogStep | undefined }>;
   /** Gives the User another display name; false if it is a tombstone. */
   update(id: UserId, options?: WriteOptions): Promise<boolean>;
   /** Leaves the User's tombstone; false if it is one already. */
@@ -49,6 +51,7 @@ export function createChangeGenerator(db: Database, siteId: SiteId): ChangeGener
     const ended = db.inSite(siteId, async (tx) => {
       if (savepoint) await takeBack(tx, () => work(tx));
       const result = await work(tx);
+      await tx.query(sql`select`); // What was enqueued is written before the wait.
       await hold?.();
       if (numbers) await tx.query(sql`select signet.sequence_own_changes()`);
       if (rollback) throw undone;
@@ -90,6 +93,15 @@ export function createChangeGenerator(db: Database, siteId: SiteId): ChangeGener
         await insertUser(tx, { ...user, version }, changeOf("user_created", { ...user, version }));
       }, options);
       return user.id;
+    },
+
+    async createNumbered() {
+      const { result: id, numbered } = await db.changeSite(siteId, async (tx) => {
+        const user = makeUser(await firstVersion(tx, siteId));
+        await insertUser(tx, user, changeOf("user_created", user));
+        return user.id;
+      });
+      return { id, numbered };
     },
 
     async update(id, options) {

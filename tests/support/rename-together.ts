@@ -15,7 +15,7 @@ export async function renameTogether(
   siteId: SiteId,
   names: ReadonlyMap<string, string>,
 ): Promise<ReadonlyMap<string, number>> {
-  const versions = await db.changeSite(siteId, async (tx) => {
+  const { result: versions } = await db.changeSite(siteId, async (tx) => {
     const next = await lockUsers(tx, siteId, [...names.keys()]);
     const locked = await findUsers(tx, siteId, [...next.keys()] as UserId[]);
     const renamed = locked.map((user) => ({

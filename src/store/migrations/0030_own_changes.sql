@@ -170,17 +170,27 @@ $$;
 alter function signet.sequence_changes(bigint) owner to signet_system;
 revoke all on function signet.sequence_changes(bigint) from public;
 
--- Numbers the changes of the transaction that is about to commit, as its last statement. They are
--- left to the next step where this would not do: while another numbers, under a snapshot that does
--- not move on, and where more is due than numbering: a new epoch, a backlog, a partition.
-create function signet.sequence_own_changes() returns void
+-- Numbers the changes of the transaction that is about to commit, as its last statement; returns
+-- what has come into the log, as `follow_changes` does, for the reader of the same process. They
+-- are left to the next step where this would not do: while another numbers, under a snapshot that
+-- does not move on, and where more is due than numbering: a new epoch, a backlog, a partition.
+create function signet.sequence_own_changes()
+  returns table (
+    sequenced bigint, epoch bigint, head bigint,
+    pos bigint, site_id uuid, "position" bigint, kind text, further_kinds text[],
+    user_id uuid, version bigint, subject_id uuid, generation bigint, expire_time timestamptz,
+    body bytea, bulk boolean,
+    commit_time timestamptz, users bigint, xor bigint)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
+  set jit = off
 as $$
 declare
   state signet.change_state;
   known text;
+  counted bigint;
 begin
   if current_setting('transaction_isolation') <> 'read committed'
      or not pg_try_advisory_xact_lock(5678, 1) then
@@ -194,9 +204,18 @@ begin
     end if;
     perform set_config('signet.known_database', known, false);
   end if;
-  if not state.behind and state.log_until > state.head + 2 * state.partition_rows + 10000 then
-    perform signet.sequence_changes(100);
+  if state.behind or state.log_until <= state.head + 2 * state.partition_rows + 10000 then
+    return;
   end if;
+  counted := signet.sequence_changes(100);
+  return query
+    select counted, state.epoch, state.head + counted,
+           c.pos, c.site_id, c.position, c.kind, c.further_kinds, c.user_id, c.version,
+           c.subject_id, c.generation, c.expire_time, c.body, c.bulk, c.commit_time,
+           c.users, c.xor
+      from signet.changes c
+     where c.pos > state.head and c.pos <= state.head + counted
+     order by c.pos;
 end
 $$;
 alter function signet.sequence_own_changes() owner to signet_system;
