@@ -13,6 +13,8 @@ export interface Load {
   readonly body: Uint8Array;
   /** How long the answer must be, with its envelope; undefined: it varies. */
   readonly answerBytes?: number;
+  /** Whether a call may be refused for overload: it is not counted, and made again later. */
+  readonly mayBeShed?: boolean;
   readonly connections: number;
   /** Calls under way on each connection at any time. */
   readonly streams: number;
@@ -29,8 +31,11 @@ export interface LoadResult {
   readonly ms: number;
 }
 
+const RESOURCE_EXHAUSTED = "8";
 /** Calls counted; a bound on memory, far above what a round reaches. */
 const CALLS_MAX = 2_000_000;
+/** Between a call that was refused for overload and the next in its place. */
+const SHED_PAUSE_MS = 20;
 /** A connection on which nothing moves for so long ends, and its calls with it. */
 const SILENCE_MS_MAX = 10_000;
 
@@ -41,7 +46,7 @@ answerParent(applyLoad);
  *
  * It is HTTP/2 alone: no message is read or made, so that the server is the one with most to do.
  *
- * @throws if a call is refused, fails or has an answer of another length.
+ * @throws if a call fails, has an answer of another length, or is refused and must not be.
  */
 async function applyLoad(load: Load): Promise<LoadResult> {
   const sessions = await Promise.all(Array.from({ length: load.connections }, () => open(load)));
@@ -89,12 +94,13 @@ async function keepCalling(
 ): Promise<void> {
   while (!state.ending) {
     const beginMs = performance.now();
-    await call(session, load);
-    onCall(performance.now() - beginMs);
+    if (await call(session, load)) onCall(performance.now() - beginMs);
+    else await sleep(SHED_PAUSE_MS);
   }
 }
 
-function call(session: ClientHttp2Session, load: Load): Promise<void> {
+/** Returns whether the call was answered; false: it was refused for overload. */
+function call(session: ClientHttp2Session, load: Load): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const stream = session.request({
       ":method": "POST",
@@ -119,7 +125,8 @@ function call(session: ClientHttp2Session, load: Load): Promise<void> {
     stream.on("close", () => {
       const isRightLength = load.answerBytes === undefined || bytes === load.answerBytes;
       const isClean = stream.rstCode === constants.NGHTTP2_NO_ERROR;
-      if (status === "0" && isRightLength && isClean) resolve();
+      if (status === "0" && isRightLength && isClean) resolve(true);
+      else if (status === RESOURCE_EXHAUSTED && load.mayBeShed) resolve(false);
       else reject(new Error(`${load.url}: status ${status}, ${bytes} bytes, ${stream.rstCode}`));
     });
     stream.end(load.body);

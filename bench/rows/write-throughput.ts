@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import type { SiteId, UserId } from "../../src/model/id.ts";
 import { createDatabase, type Database } from "../../src/store/database.ts";
-import { type Queryable, sql } from "../../src/store/sql.ts";
+import { enqueue, hot, type Queryable, sql } from "../../src/store/sql.ts";
 import { createPopulation } from "../population.ts";
 import { playRounds } from "../rounds.ts";
 import type { Row } from "../row.ts";
@@ -73,11 +73,11 @@ async function updateWithChange(
   id: UserId,
   displayName: string,
 ): Promise<void> {
-  const { rows } = await tx.query<{ version: number }>(sql`
+  const { rows } = await tx.query<{ version: number }>(hot`
     select version from signet.users where site_id = ${siteId} and id = ${id} for no key update`);
   const version = rows[0]?.version ?? 0;
   const now = new Date();
-  await tx.query(sql`
+  const statement = hot`
     with logged as (
       insert into signet.change_outbox
              (site_id, kind, further_kinds, user_id, version, previous_version, body, bulk,
@@ -86,7 +86,8 @@ async function updateWithChange(
               ${now}))
     update signet.users
        set version = ${version + 1}, display_name = ${displayName}, update_time = ${now}
-     where site_id = ${siteId} and id = ${id}`);
+     where site_id = ${siteId} and id = ${id}`;
+  await enqueue(tx, statement);
 }
 
 async function updatePlain(
@@ -95,14 +96,15 @@ async function updatePlain(
   id: UserId,
   displayName: string,
 ): Promise<void> {
-  const { rows } = await tx.query<{ version: number }>(sql`
+  const { rows } = await tx.query<{ version: number }>(hot`
     select version from public.copied_users
      where site_id = ${siteId} and id = ${id} for no key update`);
   const version = rows[0]?.version ?? 0;
-  await tx.query(sql`
+  const statement = hot`
     update public.copied_users
        set version = ${version + 1}, display_name = ${displayName}, update_time = ${new Date()}
-     where site_id = ${siteId} and id = ${id}`);
+     where site_id = ${siteId} and id = ${id}`;
+  await enqueue(tx, statement);
 }
 
 /** What the table computes is the same in the copy: no update here touches what it rests on. */

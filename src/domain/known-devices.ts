@@ -16,11 +16,12 @@ export async function isSeenDevice(
   client: Client,
 ): Promise<boolean> {
   const { deviceToken } = client;
-  if (deviceToken !== undefined) {
-    const hash = hashDeviceToken(siteId, userId, deviceToken);
-    if (await isKnownDevice(tx, siteId, userId, hash)) return true;
-  }
-  return await hasSignedInFrom(tx, siteId, userId, client);
+  const hash = deviceToken && hashDeviceToken(siteId, userId, deviceToken);
+  const seen = await Promise.all([
+    hash && isKnownDevice(tx, siteId, userId, hash),
+    hasSignedInFrom(tx, siteId, userId, client),
+  ]);
+  return seen.includes(true);
 }
 
 /**

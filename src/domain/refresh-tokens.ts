@@ -6,15 +6,14 @@ import type { SessionId, SiteId } from "../model/id.ts";
 import { type Secret, secret } from "../model/secret.ts";
 import type { Session } from "../model/session.ts";
 import type { User } from "../model/user.ts";
-import { findCredentials } from "../store/credentials.ts";
+import { findAccountOfRefreshToken } from "../store/accounts.ts";
 import {
   findUsedRefreshToken,
   insertRefreshToken,
   rotateRefreshToken,
 } from "../store/refresh-tokens.ts";
-import { extendSession, findSession } from "../store/sessions.ts";
+import { extendSession } from "../store/sessions.ts";
 import type { Queryable } from "../store/sql.ts";
-import { findUser } from "../store/users.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
 import { endSessionNow } from "./sessions.ts";
@@ -68,34 +67,36 @@ export async function refreshSession(
   const known = await deps.sites.get(siteId);
   const outcome = await write(deps, siteId, async (tx) => {
     const now = deps.clock.now();
-    const next = await rotate(tx, siteId, secret(text), presented.hash, now);
+    const idleSeconds = known.site.lifetimes.sessionIdleSeconds;
+    const [next, session, account] = await Promise.all([
+      rotate(tx, siteId, secret(text), presented.hash, now),
+      extendSession(tx, siteId, presented.hash, { now, idleSeconds }),
+      findAccountOfRefreshToken(tx, siteId, presented.hash),
+    ]);
     if (next.stolen) {
       await endSessionNow(tx, siteId, next.sessionId, now);
-      const subjectId = (await findSession(tx, siteId, next.sessionId))?.userId;
+      const subjectId = account?.user.id;
       const details = { session_id: next.sessionId };
       const act = { kind: "refresh_token.reused", details, ...(subjectId && { subjectId }) };
       await recordAct(tx, siteId, caller, act, now);
       return undefined; // Committed; the refusal follows.
     }
-    const idleSeconds = known.site.lifetimes.sessionIdleSeconds;
-    const session = await extendSession(tx, siteId, next.sessionId, { now, idleSeconds });
-    const user = session && (await findUser(tx, siteId, { by: "id", id: session.userId }));
-    const credentials = user && (await findCredentials(tx, siteId, user.id));
-    if (!session || user?.state !== "active" || !credentials) throw invalid();
-    return { session, user, generation: credentials.generation, text: next.successor };
+    if (!session || account?.user.state !== "active") throw invalid();
+    return { session, account, text: next.successor };
   });
   if (!outcome) throw invalid();
-  const { session, user, generation } = outcome;
+  const { session, account } = outcome;
+  const { user, credentials } = account;
   return {
     session,
     user,
-    accessToken: mintAccessToken(deps, known, session, user, generation),
+    accessToken: mintAccessToken(deps, known, session, user, credentials.generation),
     refreshToken: { text: outcome.text, expireTime: session.idleExpireTime },
   };
 }
 
 type Rotation =
-  | { readonly stolen: false; readonly sessionId: SessionId; readonly successor: Secret }
+  | { readonly stolen: false; readonly successor: Secret }
   | { readonly stolen: true; readonly sessionId: SessionId };
 
 async function rotate(
@@ -108,8 +109,8 @@ async function rotate(
   const successor = mintSiteSecret("refresh_token", siteId);
   const sealed = boxWithSecret(presented, boxScope(siteId), Buffer.from(successor.text.reveal()));
   const next = { tokenHash: successor.hash, sealed };
-  const sessionId = await rotateRefreshToken(tx, siteId, tokenHash, next, now);
-  if (sessionId) return { stolen: false, sessionId, successor: successor.text };
+  const rotated = await rotateRefreshToken(tx, siteId, tokenHash, next, now);
+  if (rotated) return { stolen: false, successor: successor.text };
 
   const used = await findUsedRefreshToken(tx, siteId, tokenHash);
   if (!used) throw invalid();
@@ -117,7 +118,7 @@ async function rotate(
   if (!inGrace || !used.successorUnused) return { stolen: true, sessionId: used.sessionId };
   const opened = openWithSecret(presented, boxScope(siteId), used.successorSealed);
   if (!opened) throw new Error("the successor of a refresh token does not open");
-  return { stolen: false, sessionId: used.sessionId, successor: secret(opened.toString()) };
+  return { stolen: false, successor: secret(opened.toString()) };
 }
 
 function boxScope(siteId: SiteId) {

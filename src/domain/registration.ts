@@ -6,6 +6,7 @@ import { newId, type SiteId, type UserId } from "../model/id.ts";
 import type { Secret } from "../model/secret.ts";
 import type { Site } from "../model/site.ts";
 import { newUser, type User } from "../model/user.ts";
+import { findAccountBy } from "../store/accounts.ts";
 import { findCredentials, insertCredentials, updatePassword } from "../store/credentials.ts";
 import { addMailJob } from "../store/mail-jobs.ts";
 import type { Queryable } from "../store/sql.ts";
@@ -107,14 +108,8 @@ async function comparePassword(
   siteId: SiteId,
   { email, password, signal }: Registration,
 ): Promise<ComparedPassword> {
-  const stored = await deps.db.inSite(
-    siteId,
-    async (tx) => {
-      const user = await findUser(tx, siteId, { by: "email", email });
-      return user && (await findCredentials(tx, siteId, user.id))?.password;
-    },
-    { readOnly: true },
-  );
+  const account = await findAccountBy(deps.db.readIn(siteId), siteId, { by: "email", email });
+  const stored = account?.credentials.password;
   if (!password) return { stored, same: stored === undefined };
   return { stored, same: await deps.hasher.verify({ siteId, signal }, password, stored) };
 }

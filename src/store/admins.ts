@@ -1,5 +1,5 @@
 import type { SessionId, SiteId, UserId } from "../model/id.ts";
-import { type Queryable, sql } from "./sql.ts";
+import { enqueue, hot, type Queryable, sql } from "./sql.ts";
 
 /**
  * Lets one transaction at a time take an admin from a Site, until it ends: the next one sees what
@@ -7,8 +7,9 @@ import { type Queryable, sql } from "./sql.ts";
  * transactions that each hold their own would wait for in a circle.
  */
 export async function lockAdmins(db: Queryable, siteId: SiteId): Promise<void> {
-  await db.query(sql`
-    select pg_advisory_xact_lock(hashtextextended('signet admins ' || ${siteId}::text, 0))`);
+  const statement = hot`
+    select pg_advisory_xact_lock(hashtextextended('signet admins ' || ${siteId}::text, 0))`;
+  await enqueue(db, statement);
 }
 
 /** Tells whether the Site has an active admin besides a User. */
@@ -38,7 +39,7 @@ export async function isAdminNow(
   siteId: SiteId,
   { userId, sessionId, generation }: AdminToken,
 ): Promise<boolean> {
-  const { rows } = await db.query<{ found: boolean }>(sql`
+  const { rows } = await db.query<{ found: boolean }>(hot`
     select exists (
       select from signet.users u
         join signet.credentials c on c.site_id = u.site_id and c.user_id = u.id

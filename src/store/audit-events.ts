@@ -1,6 +1,6 @@
 import type { AuditActorKind, SubjectKind } from "../model/audit.ts";
 import type { AuditEventId, SiteId, UserId } from "../model/id.ts";
-import { type Queryable, sql } from "./sql.ts";
+import { enqueue, hot, type Queryable, sql } from "./sql.ts";
 
 /** Who did what to whom. */
 export interface NewAuditEvent {
@@ -26,13 +26,14 @@ export async function insertAuditEvent(
   siteId: SiteId,
   event: NewAuditEvent,
 ): Promise<void> {
-  await db.query(sql`
+  const statement = hot`
     insert into signet.audit_events
            (site_id, id, kind, actor_kind, actor_id, subject_kind, subject_id, details, personal,
             client_ip, create_time)
     values (${siteId}, ${event.id}, ${event.kind}, ${event.actorKind}, ${event.actorId},
             ${event.subjectKind}, ${event.subjectId ?? null}, ${event.details},
-            ${event.personal ?? null}, ${event.clientIp}, ${event.createTime})`);
+            ${event.personal ?? null}, ${event.clientIp}, ${event.createTime})`;
+  await enqueue(db, statement);
 }
 
 /** Appends one event about each of several subjects, all of a kind and without clear values. */

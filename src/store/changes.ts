@@ -1,6 +1,6 @@
 import type { Notice, SiteHead, SiteSums, UserChange, UserChangeKind } from "../model/change.ts";
 import { idFromBytes, idToBytes, type SiteId, type UserId } from "../model/id.ts";
-import { fragment, type Queryable, sql } from "./sql.ts";
+import { enqueue, fragment, hot, type Queryable, sql } from "./sql.ts";
 
 /** The channel on which processes wake each other's readers after a commit. */
 export const CHANGE_CHANNEL = "signet_changes";
@@ -82,6 +82,16 @@ export async function followPrepared(
   return toStep(await reader.query<StepRow & ChangeRow>(statement));
 }
 
+/**
+ * Numbers the changes of the transaction as its last statement but the commit, and returns what has
+ * come into the log; undefined if that is left to a step.
+ */
+export async function numberOwnChanges(transaction: Queryable): Promise<LogStep | undefined> {
+  const { rows } = await transaction.query<StepRow & ChangeRow>(hot`
+    select sequenced, epoch, head, ${COLUMNS} from signet.sequence_own_changes()`);
+  return rows.length === 0 ? undefined : toStep({ rows });
+}
+
 function followStatement(after: number, limit: number) {
   return sql`
     select sequenced, epoch, head, ${COLUMNS} from signet.follow_changes(${after}, ${limit})`;
@@ -149,6 +159,19 @@ export async function listUserChanges(
   return rows.map(toLogRow).filter((row) => row.type === "user_change");
 }
 
+/** Returns those of the Site's changes at the given positions that are kept. */
+export async function findUserChanges(
+  db: Queryable,
+  siteId: SiteId,
+  positions: readonly number[],
+): Promise<UserChange[]> {
+  const { rows } = await db.query<ChangeRow>(sql`
+    select ${COLUMNS} from signet.changes
+     where site_id = ${siteId} and position = any(${positions}::bigint[])
+     order by position`);
+  return rows.map(toLogRow).filter((row) => row.type === "user_change");
+}
+
 /** Puts a notice into the outbox: something other than a User has changed or ended. */
 export async function appendNotice(
   db: Queryable,
@@ -156,12 +179,13 @@ export async function appendNotice(
   notice: Notice,
   now: Date,
 ): Promise<void> {
-  await db.query(sql`
+  const statement = hot`
     insert into signet.change_outbox
            (site_id, kind, subject_id, generation, expire_time, body, commit_time)
     values (${siteId}, ${notice.kind}, ${notice.subjectId},
             ${"generation" in notice ? notice.generation : null},
-            ${"expireTime" in notice ? notice.expireTime : null}, ${bodyOf(notice)}, ${now})`);
+            ${"expireTime" in notice ? notice.expireTime : null}, ${bodyOf(notice)}, ${now})`;
+  await enqueue(db, statement);
 }
 
 /** A row with a `user_id` would take a position, so the User of an ended Session stands here. */

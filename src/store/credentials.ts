@@ -1,6 +1,6 @@
 import type { SiteId, UserId } from "../model/id.ts";
 import type { UserSignIn, UserState } from "../model/user.ts";
-import { type Queryable, sql } from "./sql.ts";
+import { enqueue, hot, type Queryable, sql } from "./sql.ts";
 
 /** A stored password: the PHC string, and the version of the pepper that went in. */
 export interface StoredPassword {
@@ -15,7 +15,8 @@ export interface Credentials {
   readonly generation: number;
 }
 
-interface CredentialsRow {
+/** What {@link toCredentials} reads of a row of `credentials`. */
+export interface CredentialsRow {
   readonly password_hash: string | null;
   readonly pepper_version: number | null;
   readonly generation: number;
@@ -28,9 +29,10 @@ export async function insertCredentials(
   userId: UserId,
   password: StoredPassword | undefined,
 ): Promise<void> {
-  await db.query(sql`
+  const statement = hot`
     insert into signet.credentials (site_id, user_id, password_hash, pepper_version)
-    values (${siteId}, ${userId}, ${password?.phc ?? null}, ${password?.pepperVersion ?? null})`);
+    values (${siteId}, ${userId}, ${password?.phc ?? null}, ${password?.pepperVersion ?? null})`;
+  await enqueue(db, statement);
 }
 
 /** Finds what a User signs in with. */
@@ -39,12 +41,15 @@ export async function findCredentials(
   siteId: SiteId,
   userId: UserId,
 ): Promise<Credentials | undefined> {
-  const { rows } = await db.query<CredentialsRow>(sql`
+  const { rows } = await db.query<CredentialsRow>(hot`
     select password_hash, pepper_version, generation
       from signet.credentials
      where site_id = ${siteId} and user_id = ${userId}`);
-  const [row] = rows;
-  if (!row) return undefined;
+  return rows[0] && toCredentials(rows[0]);
+}
+
+/** Makes what a User signs in with of its row. */
+export function toCredentials(row: CredentialsRow): Credentials {
   const password =
     row.password_hash === null || row.pepper_version === null
       ? undefined
@@ -90,11 +95,12 @@ export async function updatePassword(
   userId: UserId,
   password: StoredPassword | undefined,
 ): Promise<void> {
-  await db.query(sql`
+  const statement = hot`
     update signet.credentials
        set password_hash = ${password?.phc ?? null},
            pepper_version = ${password?.pepperVersion ?? null}
-     where site_id = ${siteId} and user_id = ${userId}`);
+     where site_id = ${siteId} and user_id = ${userId}`;
+  await enqueue(db, statement);
 }
 
 /** Tells whether this is the User's generation, and locks the row until the transaction ends. */
@@ -104,7 +110,7 @@ export async function isGeneration(
   userId: UserId,
   generation: number,
 ): Promise<boolean> {
-  const { rowCount } = await db.query(sql`
+  const { rowCount } = await db.query(hot`
     select from signet.credentials
      where site_id = ${siteId} and user_id = ${userId} and generation = ${generation}
        for update`);
@@ -123,7 +129,7 @@ export async function recordLogin(
   generation: number,
   now: Date,
 ): Promise<{ readonly isFirst: boolean } | undefined> {
-  const { rows } = await db.query<{ isFirst: boolean }>(sql`
+  const { rows } = await db.query<{ isFirst: boolean }>(hot`
     update signet.credentials c
        set last_login_time = ${now}
       from (select user_id, last_login_time from signet.credentials
@@ -140,7 +146,7 @@ export async function raiseGeneration(
   siteId: SiteId,
   userId: UserId,
 ): Promise<number> {
-  const { rows } = await db.query<{ generation: number }>(sql`
+  const { rows } = await db.query<{ generation: number }>(hot`
     update signet.credentials set generation = generation + 1
      where site_id = ${siteId} and user_id = ${userId}
     returning generation`);
@@ -154,9 +160,10 @@ export async function setDisabledFrom(
   userId: UserId,
   state: UserState,
 ): Promise<void> {
-  await db.query(sql`
+  const statement = hot`
     update signet.credentials set disabled_from = ${state}
-     where site_id = ${siteId} and user_id = ${userId}`);
+     where site_id = ${siteId} and user_id = ${userId}`;
+  await enqueue(db, statement);
 }
 
 /** Returns the state that a disabled User had before, and forgets it. */

@@ -2,11 +2,18 @@ import { Pool, type QueryConfig, type QueryResult, type QueryResultRow, types } 
 import type { Logger } from "pino";
 import type { SiteId } from "../model/id.ts";
 import { LIMITS } from "../model/limits.ts";
+import type { LogStep } from "./changes.ts";
 import { createListener, type Listener, type ListenerHandlers } from "./listener.ts";
 import { createNotifier } from "./notifier.ts";
+import type { PipelineOptions } from "./pipeline.ts";
 import { readInSite } from "./site-read.ts";
 import type { Queryable, Reader } from "./sql.ts";
-import { inSiteTransaction, runStatement, type TransactionOptions } from "./transaction.ts";
+import {
+  inSiteTransaction,
+  type Numbering,
+  runStatement,
+  type TransactionOptions,
+} from "./transaction.ts";
 
 /** Where the database is, and how much of it one process may take. */
 export interface DatabaseOptions {
@@ -38,9 +45,12 @@ export interface SiteDatabase {
   readIn(siteId: SiteId): Reader;
   /**
    * Does the same for work that changes Users: while no other such work of this process is under
-   * way, the transaction numbers its own changes.
+   * way, the transaction numbers its own changes, and what it has numbered is returned.
    */
-  changeSite<T>(siteId: SiteId, work: (transaction: Queryable) => Promise<T>): Promise<T>;
+  changeSite<T>(
+    siteId: SiteId,
+    work: (transaction: Queryable) => Promise<T>,
+  ): Promise<{ readonly result: T; readonly numbered: LogStep | undefined }>;
   /**
    * Runs one statement outside of any Site: a call of a `security definer` function, or a table
    * without a `site_id`. Rows of Sites are out of its reach.
@@ -118,14 +128,23 @@ export function createDatabase(options: DatabaseOptions): Database {
 
 function siteDatabase(pool: Pool, keepsStatements: boolean): SiteDatabase {
   let writers = 0;
-  const reads = { keepsStatements, parserOf: NUMBER_TYPES.getTypeParser };
+  const pipeline: PipelineOptions = { keepsStatements, parserOf: NUMBER_TYPES.getTypeParser };
   return {
-    inSite: (siteId, work, options) => inSiteTransaction(pool, siteId, work, options),
-    readIn: (siteId) => ({ query: (statement) => readInSite(pool, siteId, statement, reads) }),
+    inSite: (siteId, work, options) =>
+      inSiteTransaction(pool, siteId, work, { ...options, ...pipeline }),
+    readIn: (siteId) => ({ query: (statement) => readInSite(pool, siteId, statement, pipeline) }),
     async changeSite(siteId, work) {
       writers += 1;
       try {
-        return await inSiteTransaction(pool, siteId, work, { mayNumber: () => writers === 1 });
+        let numbered: LogStep | undefined;
+        const numbering: Numbering = {
+          mayNumber: () => writers === 1,
+          onNumbered(step) {
+            numbered = step;
+          },
+        };
+        const result = await inSiteTransaction(pool, siteId, work, { numbering, ...pipeline });
+        return { result, numbered };
       } finally {
         writers -= 1;
       }

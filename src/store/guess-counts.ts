@@ -1,5 +1,5 @@
 import type { AccountId, SiteId } from "../model/id.ts";
-import { type Queryable, sql } from "./sql.ts";
+import { enqueue, hot, type Queryable, sql } from "./sql.ts";
 
 /** Which counter a guess belongs to. */
 export interface GuessCounter {
@@ -28,7 +28,7 @@ export async function countGuess(
   bounds: { readonly max: number; readonly now: Date; readonly lockUntil: Date },
 ): Promise<CountedGuess | undefined> {
   const { max, now, lockUntil } = bounds;
-  const { rows } = await db.query<CountedGuess>(sql`
+  const { rows } = await db.query<CountedGuess>(hot`
     insert into signet.guess_counts as g
            (site_id, account_id, device_hash, guesses, lock_expire_time, update_time)
     select ${siteId}, ${accountId}, ${deviceHash}, 1,
@@ -67,10 +67,11 @@ export async function uncountGuess(
   siteId: SiteId,
   { accountId, deviceHash }: GuessCounter,
 ): Promise<void> {
-  await db.query(sql`
+  const statement = hot`
     update signet.guess_counts set guesses = guesses - 1, lock_expire_time = null
      where site_id = ${siteId} and account_id = ${accountId} and device_hash = ${deviceHash}
-       and guesses > 0`);
+       and guesses > 0`;
+  await enqueue(db, statement);
 }
 
 /** Forgets the guesses of one counter, and lifts its lock. */
@@ -79,9 +80,10 @@ export async function clearGuessCount(
   siteId: SiteId,
   { accountId, deviceHash }: GuessCounter,
 ): Promise<void> {
-  await db.query(sql`
+  const statement = hot`
     delete from signet.guess_counts
-     where site_id = ${siteId} and account_id = ${accountId} and device_hash = ${deviceHash}`);
+     where site_id = ${siteId} and account_id = ${accountId} and device_hash = ${deviceHash}`;
+  await enqueue(db, statement);
 }
 
 /** Forgets the guesses at an account from everywhere, and lifts every lock. */
@@ -90,6 +92,7 @@ export async function clearGuessCounts(
   siteId: SiteId,
   accountId: AccountId,
 ): Promise<void> {
-  await db.query(sql`
-    delete from signet.guess_counts where site_id = ${siteId} and account_id = ${accountId}`);
+  const statement = hot`
+    delete from signet.guess_counts where site_id = ${siteId} and account_id = ${accountId}`;
+  await enqueue(db, statement);
 }

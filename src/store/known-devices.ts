@@ -1,6 +1,6 @@
 import type { Client } from "../model/caller.ts";
 import type { SiteId, UserId } from "../model/id.ts";
-import { type Queryable, sql } from "./sql.ts";
+import { enqueue, hot, type Queryable } from "./sql.ts";
 
 /** Tells whether a User has signed in on a device. */
 export async function isKnownDevice(
@@ -9,7 +9,7 @@ export async function isKnownDevice(
   userId: UserId,
   deviceHash: Buffer,
 ): Promise<boolean> {
-  const { rowCount } = await db.query(sql`
+  const { rowCount } = await db.query(hot`
     select from signet.known_devices
      where site_id = ${siteId} and user_id = ${userId} and device_hash = ${deviceHash}`);
   return rowCount === 1;
@@ -23,7 +23,7 @@ export async function saveKnownDevice(
   deviceHash: Buffer,
   { now, max }: { readonly now: Date; readonly max: number },
 ): Promise<void> {
-  await db.query(sql`
+  const statement = hot`
     with surplus as (
       delete from signet.known_devices k
        using (select e.device_hash from signet.known_devices e
@@ -34,7 +34,8 @@ export async function saveKnownDevice(
     )
     insert into signet.known_devices (site_id, user_id, device_hash, create_time, last_login_time)
     values (${siteId}, ${userId}, ${deviceHash}, ${now}, ${now})
-        on conflict (site_id, user_id, device_hash) do update set last_login_time = ${now}`);
+        on conflict (site_id, user_id, device_hash) do update set last_login_time = ${now}`;
+  await enqueue(db, statement);
 }
 
 /** Tells whether a User has signed in from this address with this program before. */
@@ -44,7 +45,7 @@ export async function hasSignedInFrom(
   userId: UserId,
   { ip, userAgent }: Client,
 ): Promise<boolean> {
-  const { rows } = await db.query<{ known: boolean }>(sql`
+  const { rows } = await db.query<{ known: boolean }>(hot`
     select exists (
       select from signet.sessions
        where site_id = ${siteId} and user_id = ${userId} and client_ip = ${ip}

@@ -1,5 +1,5 @@
 import type { AttemptId, SiteId, UserId } from "../model/id.ts";
-import { type Queryable, sql } from "./sql.ts";
+import { enqueue, hot, type Queryable } from "./sql.ts";
 
 /** What a secret was asked for. */
 export type GuessFlow =
@@ -31,11 +31,12 @@ export async function insertLoginAttempt(
   now: Date,
 ): Promise<void> {
   const { id, userId, identifierDigest, flow, outcome, source } = attempt;
-  await db.query(sql`
+  const statement = hot`
     insert into signet.login_attempts
            (site_id, id, user_id, identifier_digest, flow, outcome, source, create_time)
     values (${siteId}, ${id}, ${userId ?? null}, ${identifierDigest ?? null}, ${flow},
-            ${outcome}, ${source ?? null}, ${now})`);
+            ${outcome}, ${source ?? null}, ${now})`;
+  await enqueue(db, statement);
 }
 
 /** Notes that a guess turned out right, or was not checked after all. */
@@ -45,7 +46,8 @@ export async function setAttemptOutcome(
   id: AttemptId,
   outcome: "refused" | "succeeded",
 ): Promise<void> {
-  await db.query(sql`
+  const statement = hot`
     update signet.login_attempts set outcome = ${outcome}
-     where site_id = ${siteId} and id = ${id}`);
+     where site_id = ${siteId} and id = ${id}`;
+  await enqueue(db, statement);
 }

@@ -1,5 +1,5 @@
 import type { EmailChangeId, SessionId, SiteId, UserId } from "../model/id.ts";
-import { type Queryable, sql } from "./sql.ts";
+import { enqueue, hot, type Queryable } from "./sql.ts";
 
 /** A mail with a link; the worker mints the token when it renders. */
 export interface LinkMailJob {
@@ -49,7 +49,8 @@ const ATTEMPTS_MAX = 25; // With graphile-worker's exponential delays: about thr
 
 /** Puts a mail into the queue, in the transaction of the act that it tells of. */
 export async function addMailJob(db: Queryable, job: MailJob): Promise<void> {
-  await db.query(sql`
+  const statement = hot`
     select graphile_worker.add_job(${MAIL_TASK}, ${JSON.stringify(job)}::json,
-                                   max_attempts => ${ATTEMPTS_MAX})`);
+                                   max_attempts => ${ATTEMPTS_MAX})`;
+  await enqueue(db, statement);
 }

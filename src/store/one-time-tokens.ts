@@ -1,7 +1,7 @@
 import type { EmailAddress } from "../model/email-address.ts";
 import type { SiteId, UserId } from "../model/id.ts";
 import type { OneTimePurpose } from "../model/one-time.ts";
-import { type Queryable, sql } from "./sql.ts";
+import { enqueue, hot, type Queryable } from "./sql.ts";
 
 /** A one-time token as it is stored. */
 export interface OneTimeToken {
@@ -22,11 +22,12 @@ export async function insertOneTimeToken(
   token: OneTimeToken,
   now: Date,
 ): Promise<void> {
-  await db.query(sql`
+  const statement = hot`
     insert into signet.one_time_tokens
            (site_id, token_hash, user_id, purpose, email, redirect_url, create_time, expire_time)
     values (${siteId}, ${token.tokenHash}, ${token.userId}, ${token.purpose}, ${token.email},
-            ${token.redirectUrl}, ${now}, ${token.expireTime})`);
+            ${token.redirectUrl}, ${now}, ${token.expireTime})`;
+  await enqueue(db, statement);
 }
 
 /**
@@ -40,7 +41,7 @@ export async function findOneTimeToken(
   purpose: OneTimePurpose | undefined,
   now: Date,
 ): Promise<Omit<OneTimeToken, "tokenHash"> | undefined> {
-  const { rows } = await db.query<Omit<OneTimeToken, "tokenHash">>(sql`
+  const { rows } = await db.query<Omit<OneTimeToken, "tokenHash">>(hot`
     select user_id as "userId", purpose, email, redirect_url as "redirectUrl",
            expire_time as "expireTime"
       from signet.one_time_tokens
@@ -58,7 +59,7 @@ export async function consumeOneTimeToken(
   purpose: OneTimePurpose,
   now: Date,
 ): Promise<boolean> {
-  const { rowCount } = await db.query(sql`
+  const { rowCount } = await db.query(hot`
     update signet.one_time_tokens set use_time = ${now}
      where site_id = ${siteId} and token_hash = ${tokenHash} and purpose = ${purpose}
        and use_time is null and expire_time > ${now}`);
@@ -72,8 +73,9 @@ export async function deleteOneTimeTokens(
   userId: UserId,
   purpose?: OneTimePurpose,
 ): Promise<void> {
-  await db.query(sql`
+  const statement = hot`
     delete from signet.one_time_tokens
      where site_id = ${siteId} and user_id = ${userId}
-       and (${purpose ?? null}::text is null or purpose = ${purpose ?? null})`);
+       and (${purpose ?? null}::text is null or purpose = ${purpose ?? null})`;
+  await enqueue(db, statement);
 }

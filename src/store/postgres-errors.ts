@@ -52,6 +52,14 @@ export function isContention(error: unknown): boolean {
 }
 
 /**
+ * Tells of a prepared statement whose columns a migration has changed, or that somebody has dropped
+ * or made under its name: it is prepared anew when it is run again.
+ */
+export function isStalePlan(error: unknown): boolean {
+  return ["0A000", "26000", "42P05"].includes(codeOf(error) ?? "");
+}
+
+/**
  * Translates an error of `pg`: whatever a later attempt may overcome becomes the Failure
  * `unavailable`; everything else, a Failure among it, is returned as it is.
  */

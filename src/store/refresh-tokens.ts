@@ -1,5 +1,5 @@
 import type { SessionId, SiteId } from "../model/id.ts";
-import { type Queryable, sql } from "./sql.ts";
+import { enqueue, hot, type Queryable, sql } from "./sql.ts";
 
 /** A refresh token that was used: by whom it was followed, for its holder alone. */
 export interface UsedRefreshToken {
@@ -18,9 +18,10 @@ export async function insertRefreshToken(
   tokenHash: Buffer,
   now: Date,
 ): Promise<void> {
-  await db.query(sql`
+  const statement = hot`
     insert into signet.refresh_tokens (site_id, token_hash, session_id, create_time)
-    values (${siteId}, ${tokenHash}, ${sessionId}, ${now})`);
+    values (${siteId}, ${tokenHash}, ${sessionId}, ${now})`;
+  await enqueue(db, statement);
 }
 
 /** What replaces a refresh token. */
@@ -44,7 +45,7 @@ export async function rotateRefreshToken(
   successor: Successor,
   now: Date,
 ): Promise<SessionId | undefined> {
-  const { rows } = await db.query<{ session_id: SessionId }>(sql`
+  const { rows } = await db.query<{ session_id: SessionId }>(hot`
     with held as (
       select id from signet.sessions
        where site_id = ${siteId}
@@ -75,12 +76,13 @@ export async function findUsedRefreshToken(
   siteId: SiteId,
   tokenHash: Buffer,
 ): Promise<UsedRefreshToken | undefined> {
-  await db.query(sql`
+  const statement = hot`
     select from signet.sessions
      where site_id = ${siteId}
        and id = (select session_id from signet.refresh_tokens
                   where site_id = ${siteId} and token_hash = ${tokenHash})
-       for no key update`);
+       for no key update`;
+  await enqueue(db, statement);
   const { rows } = await db.query<{
     session_id: SessionId;
     use_time: Date;
@@ -108,7 +110,7 @@ export async function findSessionOfRefreshToken(
   siteId: SiteId,
   tokenHash: Buffer,
 ): Promise<SessionId | undefined> {
-  const { rows } = await db.query<{ session_id: SessionId }>(sql`
+  const { rows } = await db.query<{ session_id: SessionId }>(hot`
     select session_id from signet.refresh_tokens
      where site_id = ${siteId} and token_hash = ${tokenHash}`);
   return rows[0]?.session_id;
@@ -120,6 +122,7 @@ export async function deleteRefreshTokens(
   siteId: SiteId,
   sessionId: SessionId,
 ): Promise<void> {
-  await db.query(sql`
-    delete from signet.refresh_tokens where site_id = ${siteId} and session_id = ${sessionId}`);
+  const statement = hot`
+    delete from signet.refresh_tokens where site_id = ${siteId} and session_id = ${sessionId}`;
+  await enqueue(db, statement);
 }

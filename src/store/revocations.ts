@@ -1,7 +1,7 @@
 import type { RevocationKey, RevocationNotice, SiteRevocation } from "../model/change.ts";
 import type { SiteId, UserId } from "../model/id.ts";
 import { appendNotice } from "./changes.ts";
-import { type Queryable, sql } from "./sql.ts";
+import { enqueue, hot, type Queryable, sql } from "./sql.ts";
 
 /** A revocation that still matters, of any Site. */
 export interface Revocation {
@@ -30,14 +30,15 @@ export async function insertRevocation(
 ): Promise<void> {
   const generation = "generation" in notice ? notice.generation : 0;
   const userId = "userId" in notice ? notice.userId : undefined;
-  await db.query(sql`
+  const statement = hot`
     insert into signet.revocations as r
            (site_id, kind, subject_id, user_id, generation, create_time, expire_time)
     values (${siteId}, ${notice.kind}, ${notice.subjectId}, ${userId}, ${generation}, ${now},
             ${notice.expireTime})
         on conflict (site_id, kind, subject_id) do update
        set generation  = greatest(r.generation, excluded.generation),
-           expire_time = greatest(r.expire_time, excluded.expire_time)`);
+           expire_time = greatest(r.expire_time, excluded.expire_time)`;
+  await enqueue(db, statement);
   await appendNotice(db, siteId, notice, now);
 }
 

@@ -1,6 +1,6 @@
 import type { SessionId, SiteId, UserId } from "../model/id.ts";
 import type { Session } from "../model/session.ts";
-import { fragment, type Queryable, type Reader, sql } from "./sql.ts";
+import { enqueue, fragment, hot, type Queryable, type Reader, sql } from "./sql.ts";
 
 interface SessionRow {
   readonly id: SessionId;
@@ -25,14 +25,15 @@ const COLUMNS = fragment`
 /** Inserts the Session that a login starts. */
 export async function insertSession(db: Queryable, session: Session): Promise<void> {
   const { client } = session;
-  await db.query(sql`
+  const statement = hot`
     insert into signet.sessions
            (site_id, id, user_id, audiences, client_ip, client_user_agent, amr, auth_time,
             create_time, last_refresh_time, idle_expire_time, absolute_expire_time)
     values (${session.siteId}, ${session.id}, ${session.userId},
             ${session.audiences}, ${client.ip}, ${client.userAgent}, ${session.amr},
             ${session.authTime}, ${session.createTime}, ${session.lastRefreshTime},
-            ${session.idleExpireTime}, ${session.absoluteExpireTime})`);
+            ${session.idleExpireTime}, ${session.absoluteExpireTime})`;
+  await enqueue(db, statement);
 }
 
 /** Finds a Session, ended or not. */
@@ -41,7 +42,7 @@ export async function findSession(
   siteId: SiteId,
   id: SessionId,
 ): Promise<Session | undefined> {
-  const { rows } = await db.query<SessionRow>(sql`
+  const { rows } = await db.query<SessionRow>(hot`
     select ${COLUMNS} from signet.sessions where site_id = ${siteId} and id = ${id}`);
   return rows[0] && toSession(rows[0]);
 }
@@ -64,24 +65,25 @@ export async function listLiveSessions(
 }
 
 /**
- * Extends a Session that is alive, and locks its row: whatever ends the Session takes the same
- * lock, so that nothing is minted after it returns.
+ * Extends the Session of a refresh token, used or not, and locks its row: whatever ends the Session
+ * takes the same lock, so that nothing is minted after it returns.
  *
- * Returns undefined if the Session has ended or expired.
+ * Returns undefined if there is none, or it has ended or expired.
  */
 export async function extendSession(
   db: Queryable,
   siteId: SiteId,
-  id: SessionId,
+  tokenHash: Buffer,
   { now, idleSeconds }: { readonly now: Date; readonly idleSeconds: number },
 ): Promise<Session | undefined> {
-  const { rows } = await db.query<SessionRow>(sql`
+  const { rows } = await db.query<SessionRow>(hot`
     update signet.sessions
        set last_refresh_time = ${now},
            idle_expire_time = least(absolute_expire_time,
                                     ${now}::timestamptz + make_interval(secs => ${idleSeconds}))
-     where site_id = ${siteId} and id = ${id} and end_time is null
-       and idle_expire_time > ${now}
+     where site_id = ${siteId} and end_time is null and idle_expire_time > ${now}
+       and id = (select session_id from signet.refresh_tokens
+                  where site_id = ${siteId} and token_hash = ${tokenHash})
     returning ${COLUMNS}`);
   return rows[0] && toSession(rows[0]);
 }
@@ -96,7 +98,7 @@ export async function lockLiveSession(
   id: SessionId,
   now: Date,
 ): Promise<Session | undefined> {
-  const { rows } = await db.query<SessionRow>(sql`
+  const { rows } = await db.query<SessionRow>(hot`
     select ${COLUMNS} from signet.sessions
      where site_id = ${siteId} and id = ${id} and end_time is null
        and idle_expire_time > ${now} and absolute_expire_time > ${now}
@@ -126,7 +128,7 @@ export async function endSession(
   id: SessionId,
   now: Date,
 ): Promise<UserId | undefined> {
-  const { rows } = await db.query<{ user_id: UserId }>(sql`
+  const { rows } = await db.query<{ user_id: UserId }>(hot`
     update signet.sessions set end_time = ${now}
      where site_id = ${siteId} and id = ${id} and end_time is null
     returning user_id`);

@@ -1,15 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Pool, PoolClient, QueryConfig, QueryResult, QueryResultRow } from "pg";
+import type { Pool, PoolClient, QueryResult, QueryResultRow } from "pg";
 import { LIMITS } from "../model/limits.ts";
-import { codeOf, isConnectionLost, isContention, toStoreError } from "./postgres-errors.ts";
-import { createReadQuery, type ParserOf } from "./read-query.ts";
-
-/** How statements are read. */
-export interface SiteReadOptions {
-  /** Whether statements stay prepared, which a pooler in transaction mode does not allow for. */
-  readonly keepsStatements: boolean;
-  readonly parserOf: ParserOf;
-}
+import { type PipelineOptions, runPipeline } from "./pipeline.ts";
+import { isConnectionLost, isContention, isStalePlan, toStoreError } from "./postgres-errors.ts";
+import { hot, type Statement } from "./sql.ts";
 
 /**
  * Runs one statement as one Site, in one round trip and a read-only transaction of its own.
@@ -21,8 +15,8 @@ export interface SiteReadOptions {
 export async function readInSite<Row extends QueryResultRow>(
   pool: Pool,
   siteId: string,
-  statement: QueryConfig,
-  options: SiteReadOptions,
+  statement: Statement,
+  options: PipelineOptions,
 ): Promise<Pick<QueryResult<Row>, "rows">> {
   for (let attempt = 1; ; attempt += 1) {
     let client: PoolClient;
@@ -31,40 +25,27 @@ export async function readInSite<Row extends QueryResultRow>(
     } catch (error) {
       throw toStoreError(error); // The pool has waited for its timeout already.
     }
-    try {
-      const rows = await run(client, siteId, statement, options);
-      client.release();
-      return { rows: rows as Row[] }; // Row describes what the statement selects.
-    } catch (error) {
+    const statements = [siteStatement(siteId), { ...statement, hot: true }];
+    const { results, error } = await runPipeline(client, statements, options);
+    client.release(error && isConnectionLost(error) ? error : undefined);
+    if (!error) return { rows: (results[1]?.rows ?? []) as Row[] }; // As the statement selects.
+    const isRepeatable = isConnectionLost(error) || isContention(error) || isStalePlan(error);
+    if (!isRepeatable || attempt === LIMITS.transactionAttemptsMax) {
       // The stack of an answer leads to the socket; this one leads to who asked.
-      if (error instanceof Error) Error.captureStackTrace(error);
-      client.release(isConnectionLost(error) && error instanceof Error ? error : undefined);
-      const isRepeatable = isConnectionLost(error) || isContention(error) || isStale(error);
-      if (!isRepeatable || attempt === LIMITS.transactionAttemptsMax) throw toStoreError(error);
-      await sleep(Math.random() * LIMITS.transactionRetryDelayMs * 2 ** attempt);
+      Error.captureStackTrace(error);
+      throw toStoreError(error);
     }
+    await sleep(Math.random() * LIMITS.transactionRetryDelayMs * 2 ** attempt);
   }
 }
 
 /**
- * A prepared statement whose columns a migration has changed, or that somebody has dropped or made
- * under its name; the next attempt prepares it anew.
+ * Local to the transaction, as everywhere: with its end, at the Sync, both are as they were. The
+ * second is there so that nothing that is called a read can write. Without the first, row-level
+ * security makes what follows fail.
  */
-function isStale(error: unknown): boolean {
-  return ["0A000", "26000", "42P05"].includes(codeOf(error) ?? "");
-}
-
-function run(
-  client: PoolClient,
-  siteId: string,
-  statement: QueryConfig,
-  options: SiteReadOptions,
-): Promise<QueryResultRow[]> {
-  return new Promise((resolve, reject) => {
-    const settle = (error: Error | null, rows: QueryResultRow[]): void => {
-      if (error) reject(error);
-      else resolve(rows);
-    };
-    client.query(createReadQuery({ siteId, statement, ...options, callback: settle }));
-  });
+function siteStatement(siteId: string): Statement {
+  return hot`
+    select set_config('signet.site_id', ${siteId}, true),
+           set_config('transaction_read_only', 'on', true)`;
 }

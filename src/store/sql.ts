@@ -1,17 +1,47 @@
 import type { QueryConfig, QueryResult, QueryResultRow } from "pg";
 
+/** A statement with its parameters, as {@link sql} and {@link hot} write it. */
+export interface Statement extends QueryConfig {
+  /** Whether it stays prepared on its connection. */
+  readonly hot?: boolean;
+}
+
 /** What runs a statement for its rows alone. */
 export interface Reader {
   query<Row extends QueryResultRow = QueryResultRow>(
-    statement: QueryConfig,
+    statement: Statement,
   ): Promise<Pick<QueryResult<Row>, "rows">>;
 }
 
-/** What runs a statement: a transaction, or the {@link Database} outside of any Site. */
+/**
+ * What runs a statement: a transaction, or the {@link Database} outside of any Site. A transaction
+ * sends what is asked for at the same time in one round trip.
+ */
 export interface Queryable extends Reader {
   query<Row extends QueryResultRow = QueryResultRow>(
-    statement: QueryConfig,
-  ): Promise<QueryResult<Row>>;
+    statement: Statement,
+  ): Promise<Pick<QueryResult<Row>, "rows" | "rowCount">>;
+  /** What a transaction has for {@link enqueue}. */
+  readonly enqueue?: (statement: Statement, toError?: ToError) => void;
+}
+
+/** Translates the error of a statement. */
+export type ToError = (error: unknown) => unknown;
+
+/**
+ * Runs a statement whose answer nobody waits for: a transaction sends it together with the next
+ * one, at the latest with its commit, which an error of it fails. So `toError` says what that is,
+ * and the work must not catch it.
+ */
+export async function enqueue(
+  db: Queryable,
+  statement: Statement,
+  toError: ToError = (error) => error,
+): Promise<void> {
+  if (db.enqueue) return db.enqueue(statement, toError);
+  await db.query(statement).catch((error: unknown) => {
+    throw toError(error);
+  });
 }
 
 /** A piece of SQL that {@link sql} puts in place; made by {@link fragment} alone. */
@@ -34,9 +64,17 @@ const fragmentParts = Symbol("parts of the fragment");
  * Every `${value}` becomes a `$n` parameter, so a value can never become SQL. Only a
  * {@link fragment}, such as a list of columns, is put in as text.
  */
-export function sql(text: TemplateStringsArray, ...values: readonly unknown[]): QueryConfig {
+export function sql(text: TemplateStringsArray, ...values: readonly unknown[]): Statement {
   const parameters: unknown[] = [];
   return { text: join({ text, values }, parameters), values: parameters };
+}
+
+/**
+ * Does the same for a statement that calls run all the time: it stays prepared on its connection.
+ * Not for one whose best plan depends on its values, such as the filter of a list.
+ */
+export function hot(text: TemplateStringsArray, ...values: readonly unknown[]): Statement {
+  return { ...sql(text, ...values), hot: true };
 }
 
 /** Writes a piece of SQL that several statements share. Its values become parameters too. */

@@ -1,20 +1,27 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Pool, PoolClient, QueryResult } from "pg";
-import { escapeLiteral } from "pg";
+import type { Pool, PoolClient } from "pg";
 import { LIMITS } from "../model/limits.ts";
-import { isConnectionLost, isContention, toStoreError } from "./postgres-errors.ts";
-import type { Queryable } from "./sql.ts";
+import { type LogStep, numberOwnChanges } from "./changes.ts";
+import type { PipelineOptions } from "./pipeline.ts";
+import { isConnectionLost, isContention, isStalePlan, toStoreError } from "./postgres-errors.ts";
+import { hot, type Queryable, type Statement } from "./sql.ts";
+import { createStatementQueue, type StatementQueue } from "./statement-queue.ts";
 
 /** How a transaction runs; by default read committed, and free to write. */
 export interface TransactionOptions {
   /** Taken literally from this list, never from a request. */
   readonly isolation?: "read committed" | "repeatable read" | "serializable";
   readonly readOnly?: boolean;
-  /**
-   * Asked just before the commit: whether the transaction itself numbers its changes, so that a
-   * reader finds them in the log at once. By default a reader numbers them.
-   */
-  readonly mayNumber?: () => boolean;
+  /** By default a reader of the log numbers what the transaction changes. */
+  readonly numbering?: Numbering;
+}
+
+/** How a transaction itself numbers its changes, so that they are in the log with the commit. */
+export interface Numbering {
+  /** Asked just before the commit. */
+  mayNumber(): boolean;
+  /** Told after the commit what has come into the log, if anything; must not throw. */
+  onNumbered(step: LogStep): void;
 }
 
 /**
@@ -24,6 +31,8 @@ export interface TransactionOptions {
  * lost before the commit was sent. So it does nothing but statements on the transaction it is
  * given, which ends with it: a statement sent later is refused.
  *
+ * The transaction is begun in the round trip of its first statement.
+ *
  * @throws {Failure} `unavailable` if the database is away or busy, or the connection is lost
  *   during the commit, in which case the transaction may or may not have happened.
  */
@@ -31,11 +40,10 @@ export async function inSiteTransaction<T>(
   pool: Pool,
   siteId: string,
   work: (transaction: Queryable) => Promise<T>,
-  options: TransactionOptions = {},
+  options: TransactionOptions & PipelineOptions,
 ): Promise<T> {
-  const begin = beginStatement(siteId, options);
   for (let attempt = 1; ; attempt += 1) {
-    const outcome = await attemptTransaction(pool, { begin, work, ...options });
+    const outcome = await attemptTransaction(pool, { siteId, work, ...options });
     if (outcome.done) return outcome.value;
     if (!outcome.repeatable || attempt === LIMITS.transactionAttemptsMax) {
       throw toStoreError(outcome.error);
@@ -51,7 +59,7 @@ export async function inSiteTransaction<T>(
  */
 export async function runStatement<T>(
   pool: Pool,
-  statement: (client: Queryable) => Promise<T>,
+  statement: (client: PoolClient) => Promise<T>,
 ): Promise<T> {
   let broken: Error | undefined;
   let client: PoolClient | undefined;
@@ -70,22 +78,13 @@ type Outcome<T> =
   | { readonly done: true; readonly value: T }
   | { readonly done: false; readonly error: unknown; readonly repeatable: boolean };
 
-/** One round trip opens the transaction and names the Site; a parameter would cost a second. */
-function beginStatement(siteId: string, { isolation, readOnly }: TransactionOptions): string {
-  const modes = [isolation && `isolation level ${isolation}`, readOnly && "read only"];
-  const begin = ["begin", modes.filter(Boolean).join(", ")].join(" ").trimEnd();
-  return `${begin}; select set_config('signet.site_id', ${escapeLiteral(siteId)}, true)`;
-}
-
-interface Attempt<T> extends Pick<TransactionOptions, "mayNumber"> {
-  readonly begin: string;
+interface Attempt<T> extends TransactionOptions, PipelineOptions {
+  readonly siteId: string;
   readonly work: (transaction: Queryable) => Promise<T>;
 }
 
-async function attemptTransaction<T>(
-  pool: Pool,
-  { begin, work, mayNumber = () => false }: Attempt<T>,
-): Promise<Outcome<T>> {
+async function attemptTransaction<T>(pool: Pool, attempt: Attempt<T>): Promise<Outcome<T>> {
+  const { siteId, work, numbering } = attempt;
   let client: PoolClient;
   try {
     client = await pool.connect();
@@ -96,30 +95,45 @@ async function attemptTransaction<T>(
   let broken: Error | undefined;
   let committing = false;
   try {
-    await client.query(begin);
-    const value = await runWork(client, work);
+    const statements = createStatementQueue(client, attempt);
+    statements.enqueue(beginStatement(attempt));
+    statements.enqueue(hot`select set_config('signet.site_id', ${siteId}, true)`);
+    const value = await runWork(statements, work);
     committing = true;
-    await commit(client, mayNumber() ? NUMBER_THEN_COMMIT : "commit");
+    await commit(statements, numbering?.mayNumber() ? numbering : undefined);
     return { done: true, value };
   } catch (error) {
     broken = connectionError(error) ?? (await rollback(client));
     const lostBeforeCommit = !committing && isConnectionLost(error);
-    return { done: false, error, repeatable: lostBeforeCommit || isContention(error) };
+    const repeatable = lostBeforeCommit || isContention(error) || isStalePlan(error);
+    return { done: false, error, repeatable };
   } finally {
     client.release(broken);
   }
 }
 
+function beginStatement({ isolation, readOnly }: TransactionOptions): Statement {
+  const modes = [isolation && `isolation level ${isolation}`, readOnly && "read only"];
+  return { text: ["begin", modes.filter(Boolean).join(", ")].join(" ").trimEnd(), hot: true };
+}
+
 /** The client goes back to the pool after the work; a statement sent later would be another's. */
 async function runWork<T>(
-  client: PoolClient,
+  statements: StatementQueue,
   work: (transaction: Queryable) => Promise<T>,
 ): Promise<T> {
   let ended = false;
+  const requireOpen = (): void => {
+    if (ended) throw new Error("a statement was sent after its transaction had ended");
+  };
   const transaction: Queryable = {
     async query(statement) {
-      if (ended) throw new Error("a statement was sent after its transaction had ended");
-      return await client.query(statement);
+      requireOpen();
+      return await statements.query(statement);
+    },
+    enqueue(statement, toError) {
+      requireOpen();
+      statements.enqueue(statement, toError);
     },
   };
   try {
@@ -129,16 +143,21 @@ async function runWork<T>(
   }
 }
 
-/** One round trip, so that the numbering lasts no longer than it has to. */
-const NUMBER_THEN_COMMIT = "select signet.sequence_own_changes(); commit";
-
-/** PostgreSQL answers the commit of a failed transaction with a rollback and no error. */
-async function commit(client: PoolClient, statements: string): Promise<void> {
-  const result: QueryResult | QueryResult[] = await client.query(statements);
-  const last = Array.isArray(result) ? result.at(-1) : result;
-  if (last?.command !== "COMMIT") {
+/**
+ * Commits in one round trip, with what is still enqueued and the numbering, so that the locks are
+ * held no longer than they have to.
+ *
+ * PostgreSQL answers the commit of a failed transaction with a rollback and no error.
+ */
+async function commit(statements: StatementQueue, numbering?: Numbering): Promise<void> {
+  const [numbered, { tag }] = await Promise.all([
+    numbering && numberOwnChanges(statements),
+    statements.run(hot`commit`),
+  ]);
+  if (tag !== "COMMIT") {
     throw new Error("the transaction was rolled back: an error of a statement in it was swallowed");
   }
+  if (numbered) numbering?.onNumbered(numbered);
 }
 
 async function rollback(client: PoolClient): Promise<Error | undefined> {

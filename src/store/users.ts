@@ -5,7 +5,7 @@ import type { JsonObject } from "../model/json.ts";
 import type { User, UserOrigin, UserRef, UserState } from "../model/user.ts";
 import type { UserChangeRecord } from "./changes.ts";
 import { constraintOf } from "./postgres-errors.ts";
-import { fragment, type Queryable, type Reader, sql } from "./sql.ts";
+import { enqueue, type Fragment, fragment, hot, type Queryable, type Reader, sql } from "./sql.ts";
 
 /** A row of `users`. */
 export interface UserRow {
@@ -46,7 +46,8 @@ export async function findUser(
   siteId: SiteId,
   ref: UserRef,
 ): Promise<User | undefined> {
-  const { rows } = await db.query<UserRow>(byRef(siteId, ref));
+  const { rows } = await db.query<UserRow>(hot`
+    select ${USER_COLUMNS} from signet.users where site_id = ${siteId} and ${isReferredTo(ref)}`);
   return rows[0] && toUser(rows[0]);
 }
 
@@ -66,7 +67,7 @@ export async function lockUser(
   siteId: SiteId,
   id: UserId,
 ): Promise<LockedUser | undefined> {
-  const { rows } = await db.query<UserRow & { next_version: number }>(sql`
+  const { rows } = await db.query<UserRow & { next_version: number }>(hot`
     select ${USER_COLUMNS}, greatest(version, signet.version_floor()) + 1 as next_version
       from signet.users
      where site_id = ${siteId} and id = ${id}
@@ -128,29 +129,26 @@ export async function insertUser(
   change: UserChangeRecord,
 ): Promise<void> {
   const { origin } = user;
-  try {
-    await db.query(sql`
-      with logged as (
-        insert into signet.change_outbox
-               (site_id, kind, further_kinds, user_id, version, body, bulk, commit_time)
-        values (${user.siteId}, ${change.kind}, ${change.furtherKinds}, ${user.id},
-                ${user.version}, ${change.body}, ${change.bulk}, ${user.updateTime}))
-      insert into signet.users
-             (site_id, id, version, email, email_verified, username, display_name, picture_url,
-              locale, roles, state, mfa_enabled, password_change_time, external_id, metadata,
-              origin_kind, origin_source, origin_user_id, origin_arrive_time, create_time,
-              update_time, delete_time, deletion_protected)
-      values (${user.siteId}, ${user.id}, ${user.version}, ${user.email ?? null},
-              ${user.emailVerified}, ${user.username ?? null}, ${user.displayName},
-              ${user.pictureUrl}, ${user.locale}, ${user.roles}, ${user.state},
-              ${user.mfaEnabled}, ${user.passwordChangeTime ?? null},
-              ${user.externalId ?? null}, ${user.metadata ?? null}, ${origin?.kind ?? null},
-              ${origin?.source ?? null}, ${origin?.sourceUserId ?? null},
-              ${origin?.arriveTime ?? null}, ${user.createTime}, ${user.updateTime},
-              ${user.deleteTime ?? null}, ${user.deletionProtected})`);
-  } catch (error) {
-    throw toTaken(error);
-  }
+  const statement = hot`
+    with logged as (
+      insert into signet.change_outbox
+             (site_id, kind, further_kinds, user_id, version, body, bulk, commit_time)
+      values (${user.siteId}, ${change.kind}, ${change.furtherKinds}, ${user.id},
+              ${user.version}, ${change.body}, ${change.bulk}, ${user.updateTime}))
+    insert into signet.users
+           (site_id, id, version, email, email_verified, username, display_name, picture_url,
+            locale, roles, state, mfa_enabled, password_change_time, external_id, metadata,
+            origin_kind, origin_source, origin_user_id, origin_arrive_time, create_time,
+            update_time, delete_time, deletion_protected)
+    values (${user.siteId}, ${user.id}, ${user.version}, ${user.email ?? null},
+            ${user.emailVerified}, ${user.username ?? null}, ${user.displayName},
+            ${user.pictureUrl}, ${user.locale}, ${user.roles}, ${user.state},
+            ${user.mfaEnabled}, ${user.passwordChangeTime ?? null},
+            ${user.externalId ?? null}, ${user.metadata ?? null}, ${origin?.kind ?? null},
+            ${origin?.source ?? null}, ${origin?.sourceUserId ?? null},
+            ${origin?.arriveTime ?? null}, ${user.createTime}, ${user.updateTime},
+            ${user.deleteTime ?? null}, ${user.deletionProtected})`;
+  await enqueue(db, statement, toTaken);
 }
 
 /**
@@ -164,29 +162,26 @@ export async function updateUser(
   previousVersion: number,
   change: UserChangeRecord,
 ): Promise<void> {
-  try {
-    await db.query(sql`
-      with logged as (
-        insert into signet.change_outbox
-               (site_id, kind, further_kinds, user_id, version, previous_version, body, bulk,
-                commit_time)
-        values (${user.siteId}, ${change.kind}, ${change.furtherKinds}, ${user.id},
-                ${user.version}, ${previousVersion}, ${change.body}, ${change.bulk},
-                ${user.updateTime}))
-      update signet.users
-         set version = ${user.version}, email = ${user.email ?? null},
-             email_verified = ${user.emailVerified}, username = ${user.username ?? null},
-             display_name = ${user.displayName}, picture_url = ${user.pictureUrl},
-             locale = ${user.locale}, roles = ${user.roles}, state = ${user.state},
-             mfa_enabled = ${user.mfaEnabled},
-             password_change_time = ${user.passwordChangeTime ?? null},
-             external_id = ${user.externalId ?? null}, metadata = ${user.metadata ?? null},
-             update_time = ${user.updateTime}, delete_time = ${user.deleteTime ?? null},
-             deletion_protected = ${user.deletionProtected}
-       where site_id = ${user.siteId} and id = ${user.id} and version = ${previousVersion}`);
-  } catch (error) {
-    throw toTaken(error);
-  }
+  const statement = hot`
+    with logged as (
+      insert into signet.change_outbox
+             (site_id, kind, further_kinds, user_id, version, previous_version, body, bulk,
+              commit_time)
+      values (${user.siteId}, ${change.kind}, ${change.furtherKinds}, ${user.id},
+              ${user.version}, ${previousVersion}, ${change.body}, ${change.bulk},
+              ${user.updateTime}))
+    update signet.users
+       set version = ${user.version}, email = ${user.email ?? null},
+           email_verified = ${user.emailVerified}, username = ${user.username ?? null},
+           display_name = ${user.displayName}, picture_url = ${user.pictureUrl},
+           locale = ${user.locale}, roles = ${user.roles}, state = ${user.state},
+           mfa_enabled = ${user.mfaEnabled},
+           password_change_time = ${user.passwordChangeTime ?? null},
+           external_id = ${user.externalId ?? null}, metadata = ${user.metadata ?? null},
+           update_time = ${user.updateTime}, delete_time = ${user.deleteTime ?? null},
+           deletion_protected = ${user.deletionProtected}
+     where site_id = ${user.siteId} and id = ${user.id} and version = ${previousVersion}`;
+  await enqueue(db, statement, toTaken);
 }
 
 /**
@@ -194,29 +189,22 @@ export async function updateUser(
  * that deleted Users had: an id may be used again when its tombstone is gone.
  */
 export async function firstVersion(db: Queryable, siteId: SiteId): Promise<number> {
-  const { rows } = await db.query<{ version: number }>(sql`
+  const { rows } = await db.query<{ version: number }>(hot`
     select signet.first_version(${siteId}) as version`);
   return rows[0]?.version ?? 1;
 }
 
-function byRef(siteId: SiteId, ref: UserRef) {
+/** Tells which of the Site's rows of `users` is meant. */
+export function isReferredTo(ref: UserRef): Fragment {
   switch (ref.by) {
     case "id":
-      return sql`
-        select ${USER_COLUMNS}
-          from signet.users where site_id = ${siteId} and id = ${ref.id}`;
+      return fragment`id = ${ref.id}`;
     case "email":
-      return sql`
-        select ${USER_COLUMNS}
-          from signet.users where site_id = ${siteId} and email = ${ref.email}`;
+      return fragment`email = ${ref.email}`;
     case "username":
-      return sql`
-        select ${USER_COLUMNS}
-          from signet.users where site_id = ${siteId} and username = ${ref.username}`;
+      return fragment`username = ${ref.username}`;
     case "external_id":
-      return sql`
-        select ${USER_COLUMNS}
-          from signet.users where site_id = ${siteId} and external_id = ${ref.externalId}`;
+      return fragment`external_id = ${ref.externalId}`;
   }
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { hasNginx } from "../../bench/nginx.ts";
 
 let folder: string;
 
@@ -39,6 +40,7 @@ describe("npm run bench", () => {
       "look up a User: p99 under full load",
       "tokens: local check of a seen token",
       "tokens: local check beside a Map lookup",
+      ...(hasNginx() ? ["forward-auth: throughput through nginx"] : []),
       "login: throughput",
       "login: ValidateToken during a flood (p99)",
       "login: shed answers (p99)",

@@ -7,6 +7,7 @@ import { chainNow, createAuditChain } from "../../src/domain/audit-chain.ts";
 import { newId, type SiteId, type UserId } from "../../src/model/id.ts";
 import { chainAuditEvents } from "../../src/store/audit-events.ts";
 import { createDatabase, type Database } from "../../src/store/database.ts";
+import { sql } from "../../src/store/sql.ts";
 import { createBareSite } from "../support/bare-site.ts";
 import { createChangeGenerator } from "../support/change-generator.ts";
 import { openTestDatabase, runAsAdmin, type TestDatabase } from "../support/database.ts";
@@ -249,6 +250,7 @@ async function writeAct(
 ): Promise<UserId> {
   await db.inSite(site, async (tx) => {
     await act(tx, site, subjectId);
+    await tx.query(sql`select`); // What was enqueued is written before the wait.
     await hold?.();
   });
   return subjectId;

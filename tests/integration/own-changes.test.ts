@@ -41,6 +41,7 @@ test("writers at the same time leave it to the reader", async () => {
   const [here, there] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const meet = async (tx: Queryable, mine: typeof here, theirs: typeof here) => {
     await createUser(tx);
+    await tx.query(sql`select`); // What was enqueued is written before the wait.
     mine.resolve();
     await theirs.promise;
   };
