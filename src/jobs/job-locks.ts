@@ -48,7 +48,7 @@ export function createJobLocks(db: Queryable, log: Logger): JobLocks {
     keptFor: (tasks) =>
       Object.fromEntries(Object.entries(tasks).map(([name, task]) => [name, kept(task)])),
     start() {
-      timer = setInterval(care, CARE_MS);
+      timer = setInterval(() => void care(), CARE_MS);
       timer.unref();
     },
     stop: () => clearInterval(timer),
