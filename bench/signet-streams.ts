@@ -53,14 +53,19 @@ async function writeBatch({ service: { deps }, siteId }: OwnService): Promise<nu
   return await read;
 }
 
-/** Notes when the Changes of a batch come from the database. */
+/** Notes when the Changes of a batch come from the database: with their commit, or by a step. */
 function noteReads(db: Database): Database {
+  const changeSite: Database["changeSite"] = async (site, work) => {
+    const changed = await db.changeSite(site, work);
+    if ((changed.numbered?.rows.length ?? 0) >= BATCH_CHANGES) onRead(monotonicMs());
+    return changed;
+  };
   const query = async <Row extends QueryResultRow>(statement: QueryConfig) => {
     const result = await db.reader.query<Row>(statement);
     if (result.rows.length >= BATCH_CHANGES) onRead(monotonicMs());
     return result;
   };
-  return { ...db, reader: { query } };
+  return { ...db, changeSite, reader: { query } };
 }
 
 async function start(served: ServedStreams): Promise<StreamReply> {
