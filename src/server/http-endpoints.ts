@@ -103,7 +103,7 @@ export function send({ request, response }: Exchange, answer: EndpointAnswer): v
   else response.end(body);
 }
 
-function mayHaveBody(headers: IncomingHttpHeaders): boolean {
+export function mayHaveBody(headers: IncomingHttpHeaders): boolean {
   const length = headers["content-length"] ?? "0";
   return length !== "0" || headers["transfer-encoding"] !== undefined;
 }

@@ -28,3 +28,18 @@ export function leaveStreamUnread(stream: ServerHttp2Stream, lingerMsMax: number
   stream.once("close", () => clearTimeout(timer));
   stream.resume();
 }
+
+/**
+ * Throws the body of an HTTP/1.1 request away before the answer that closes its connection: a client
+ * that is cut off while it still writes may not see the answer. It is waited for only so long.
+ */
+export async function discardBody(request: NodeRequest, lingerMsMax: number): Promise<void> {
+  if ("stream" in request || request.complete || request.destroyed) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, lingerMsMax);
+  request.once("end", resolve);
+  request.once("close", resolve);
+  request.resume();
+  await promise;
+  clearTimeout(timer);
+}

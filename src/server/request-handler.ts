@@ -2,14 +2,15 @@ import type { AddressResolver } from "./address.ts";
 import type { NodeResponse } from "./answer-writer.ts";
 import type { EdgeLimits } from "./edge-limits.ts";
 import type { Exchange } from "./exchange.ts";
-import { refusal, send } from "./http-endpoints.ts";
+import { mayHaveBody, refusal, send } from "./http-endpoints.ts";
+import { discardBody } from "./leave-unread.ts";
 import type { Log } from "./log.ts";
 import { headerBytes, type NodeRequest, parseTarget } from "./request-target.ts";
 import type { RpcHandler } from "./rpc-handler.ts";
 
 /** What {@link createRequestHandler} needs. */
 export interface RequestHandlerOptions {
-  readonly limits: Pick<EdgeLimits, "headerBytesMax">;
+  readonly limits: Pick<EdgeLimits, "headerBytesMax" | "lingerMsMax">;
   readonly rpc: RpcHandler;
   readonly endpoints: (exchange: Exchange) => Promise<void>;
   readonly addresses: AddressResolver;
@@ -29,7 +30,9 @@ export function createRequestHandler(
     if (target === undefined) return send(refused, refusal(400, "malformed_request_target"));
     if (hasLargeHeaders(request)) return send(refused, refusal(431, "headers_too_large"));
     const exchange = { request, response, target, clientAddress };
-    await (rpc.has(target.path) ? rpc.handle(exchange) : endpoints(exchange));
+    if (rpc.has(target.path)) return await rpc.handle(exchange);
+    if (mayHaveBody(request.headers)) await discardBody(request, limits.lingerMsMax);
+    await endpoints(exchange);
   }
 
   /** HTTP/1.1 is held to the limit by Node's parser. */
