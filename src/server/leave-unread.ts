@@ -30,8 +30,8 @@ export function leaveStreamUnread(stream: ServerHttp2Stream, lingerMsMax: number
 }
 
 /**
- * Throws the body of an HTTP/1.1 request away before the answer that closes its connection: a client
- * that is cut off while it still writes may not see the answer. It is waited for only so long.
+ * Throws the body of an HTTP/1.1 request away before the answer that closes its connection: who
+ * is cut off while it still writes may not see the answer. It is waited for only so long.
  */
 export async function discardBody(request: NodeRequest, lingerMsMax: number): Promise<void> {
   if ("stream" in request || request.complete || request.destroyed) return;
