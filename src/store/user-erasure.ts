@@ -1,5 +1,5 @@
 import type { SiteId, UserId } from "../model/id.ts";
-import { type Queryable, sql } from "./sql.ts";
+import { fragment, type Queryable, sql } from "./sql.ts";
 
 /**
  * Removes what tells of people besides the Users themselves: what they sign in with, what waits
@@ -11,38 +11,31 @@ export async function eraseUserData(
   userIds: readonly UserId[],
   now: Date,
 ): Promise<void> {
+  const theirs = fragment`site_id = ${siteId} and user_id = any(${userIds}::uuid[])`;
   await db.query(sql`
     with credentials as (
-      delete from signet.credentials
-       where site_id = ${siteId} and user_id = any(${userIds}::uuid[])
+      delete from signet.credentials where ${theirs}
     ), one_time_tokens as (
-      delete from signet.one_time_tokens
-       where site_id = ${siteId} and user_id = any(${userIds}::uuid[])
+      delete from signet.one_time_tokens where ${theirs}
     ), email_changes as (
-      delete from signet.email_changes
-       where site_id = ${siteId} and user_id = any(${userIds}::uuid[])
+      delete from signet.email_changes where ${theirs}
     ), totp_factors as (
-      delete from signet.totp_factors
-       where site_id = ${siteId} and user_id = any(${userIds}::uuid[])
+      delete from signet.totp_factors where ${theirs}
     ), recovery_codes as (
-      delete from signet.recovery_codes
-       where site_id = ${siteId} and user_id = any(${userIds}::uuid[])
+      delete from signet.recovery_codes where ${theirs}
     ), login_challenges as (
-      delete from signet.login_challenges
-       where site_id = ${siteId} and user_id = any(${userIds}::uuid[])
+      delete from signet.login_challenges where ${theirs}
     ), guess_counts as (
       delete from signet.guess_counts
        where site_id = ${siteId} and account_id = any(${userIds}::uuid[])
     ), login_attempts as (
-      delete from signet.login_attempts
-       where site_id = ${siteId} and user_id = any(${userIds}::uuid[])
+      delete from signet.login_attempts where ${theirs}
     ), known_devices as (
-      delete from signet.known_devices
-       where site_id = ${siteId} and user_id = any(${userIds}::uuid[])
+      delete from signet.known_devices where ${theirs}
     )
     update signet.sessions
        set end_time = coalesce(end_time, ${now}), client_ip = '', client_user_agent = ''
-     where site_id = ${siteId} and user_id = any(${userIds}::uuid[])`);
+     where ${theirs}`);
 }
 
 /** What takes the place of a User that the transaction has locked. */

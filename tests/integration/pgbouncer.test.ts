@@ -151,13 +151,6 @@ describe.runIf(hasPgBouncer())("through PgBouncer in transaction mode", () => {
   });
 });
 
-test.runIf(!hasPgBouncer())(
-  "needs PgBouncer, which this machine lacks: apt-get install pgbouncer",
-  (context) => {
-    context.skip();
-  },
-);
-
 class RolledBack extends Error {}
 
 function rollBack(): never {
