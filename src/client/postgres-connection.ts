@@ -3,8 +3,13 @@
  * drivers are quickly made to have it. Connections go straight to the server or through a
  * pooler in session mode, since the lead is a session's advisory lock.
  */
-export interface MirrorPool {
+export interface MirrorPool extends AnnouncingPool {
   connect(): Promise<MirrorConnection & PooledConnection>;
+}
+
+/** A pool that tells of each new connection. */
+export interface AnnouncingPool {
+  on?(event: "connect", listener: (connection: PooledConnection) => void): unknown;
 }
 
 /** A connection, as far as statements go; in `onCreate`, one with an open transaction. */
@@ -47,6 +52,7 @@ export async function withConnection<T>(
 export async function openConnection(
   pool: MirrorPool,
 ): Promise<MirrorConnection & PooledConnection> {
+  surviveLosses(pool);
   const connection = await pool.connect();
   connection.on?.("error", ignoreLoss);
   return {
@@ -59,6 +65,18 @@ export async function openConnection(
       connection.release(error);
     },
   };
+}
+
+const survivingPools = new WeakSet<AnnouncingPool>();
+
+/**
+ * Listens to each new connection of the pool from its first moment: one whose loss arrives
+ * together with its readiness has reported it before `connect` has returned.
+ */
+export function surviveLosses(pool: AnnouncingPool): void {
+  if (survivingPools.has(pool)) return;
+  survivingPools.add(pool);
+  pool.on?.("connect", (connection) => connection.on?.("error", ignoreLoss));
 }
 
 function ignoreLoss(): void {}

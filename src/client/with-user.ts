@@ -1,8 +1,8 @@
-import { toError } from "./postgres-connection.ts";
+import { type AnnouncingPool, surviveLosses, toError } from "./postgres-connection.ts";
 import type { Principal } from "./principal.ts";
 
 /** What is needed of a pool of connections to PostgreSQL: a `Pool` of pg has it. */
-export interface UserPool {
+export interface UserPool extends AnnouncingPool {
   connect(): Promise<UserConnection>;
 }
 
@@ -48,6 +48,7 @@ export async function withUser<Pool extends UserPool, Result>(
   run: (db: UserTransaction<Pool>) => Promise<Result>,
 ): Promise<Result> {
   const { userId, siteId } = readPrincipal(principal);
+  surviveLosses(pool);
   const connection = await pool.connect();
   connection.on?.("error", ignoreLoss);
   const { db, end } = lend(connection);
