@@ -40,6 +40,8 @@ const BUSY_POLL_MS = 25;
 const IDLE_POLL_MS = 250;
 /** How long after the last change polls are quick. */
 const BUSY_MS = 1_000;
+/** How long a step stands back at most while a commit of this process numbers changes. */
+const STAND_BACK_MS = 25;
 /** Another process numbers changes just now; they are there in a moment. */
 const CONTENDED_POLL_MS = 2;
 const FRESH_MS = 750;
@@ -52,7 +54,7 @@ export function createChangeReader({
   log,
   onNews = () => undefined,
 }: {
-  readonly db: Pick<Database, "reader">;
+  readonly db: Pick<Database, "reader" | "isNumbering">;
   readonly log: Logger;
   /** Called when the log has Changes that other readers may not know of; must not throw. */
   readonly onNews?: () => void;
@@ -65,6 +67,7 @@ export function createChangeReader({
   let woken = false;
   let committed = false;
   let stepping = false;
+  let standsBack = false;
   let interrupt: (() => void) | undefined;
   let running: Promise<void> = Promise.resolve();
 
@@ -119,12 +122,21 @@ export function createChangeReader({
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
+      await standBack();
       woken = false;
       stepping = true;
       const waitMs = await step().then(onBack, onAway);
       stepping = false;
       if (waitMs > 0 && !woken) await pause(waitMs);
     }
+  }
+
+  /** A step would only find that the commit numbers, and the commit could not be taken amid it. */
+  async function standBack(): Promise<void> {
+    if (!db.isNumbering()) return;
+    standsBack = true;
+    await pause(STAND_BACK_MS);
+    standsBack = false;
   }
 
   function onBack(waitMs: number): number {
@@ -150,16 +162,17 @@ export function createChangeReader({
 
   const wake = () => {
     woken = true;
-    interrupt?.();
+    if (!standsBack || !db.isNumbering()) interrupt?.();
   };
 
   return {
     onStep: (listener) => void listeners.push(listener),
     wake,
     wakeAfterCommit(numbered) {
-      if (numbered && take(numbered)) return;
-      committed = true;
-      wake();
+      if (!numbered || !take(numbered)) {
+        committed = true;
+        wake();
+      } else if (standsBack) interrupt?.();
     },
     epoch: () => state.epoch,
     isFresh: () => performance.now() - times.fresh < FRESH_MS,

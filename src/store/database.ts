@@ -5,8 +5,9 @@ import { LIMITS } from "../model/limits.ts";
 import type { LogStep } from "./changes.ts";
 import { createListener, type Listener, type ListenerHandlers } from "./listener.ts";
 import { createNotifier } from "./notifier.ts";
+import { createNumberingTurns } from "./numbering-turns.ts";
 import type { PipelineOptions } from "./pipeline.ts";
-import { readInSite } from "./site-read.ts";
+import { createSiteReader } from "./site-read.ts";
 import type { Queryable, Reader } from "./sql.ts";
 import {
   inSiteTransaction,
@@ -39,18 +40,21 @@ export interface SiteDatabase {
     options?: TransactionOptions,
   ): Promise<T>;
   /**
-   * Runs single statements as one Site, each in one round trip and in a read-only transaction of
-   * its own: for reads of one statement.
+   * Runs single statements as one Site, in one round trip and a read-only transaction, which those
+   * share that are asked for at the same time: for reads of one statement, all of them short.
    */
   readIn(siteId: SiteId): Reader;
   /**
-   * Does the same for work that changes Users: while no other such work of this process is under
-   * way, the transaction numbers its own changes, and what it has numbered is returned.
+   * Does the same for work that changes Users: while few such works of this process are under way,
+   * and none of them does so, the transaction numbers its changes, and what it has numbered is
+   * returned.
    */
   changeSite<T>(
     siteId: SiteId,
     work: (transaction: Queryable) => Promise<T>,
   ): Promise<{ readonly result: T; readonly numbered: LogStep | undefined }>;
+  /** Tells whether a transaction of {@link changeSite} is numbering changes. */
+  isNumbering(): boolean;
   /**
    * Runs one statement outside of any Site: a call of a `security definer` function, or a table
    * without a `site_id`. Rows of Sites are out of its reach.
@@ -74,6 +78,15 @@ export interface Database extends SiteDatabase, AsyncDisposable {
   notifySoon(channel: string, payload?: string): void;
   /** Ends all connections, after the statements under way. */
   close(): Promise<void>;
+}
+
+/** The log's reader, LISTEN and NOTIFY have one each. */
+const SINGLE_CONNECTIONS = 3;
+
+/** Says how many connections one process opens at most, with so many for its calls. */
+export function connectionsOfProcess(poolMax: number): number {
+  const { databaseValidationPoolMax, databaseDirectPoolMax } = LIMITS;
+  return poolMax + databaseValidationPoolMax + databaseDirectPoolMax + SINGLE_CONNECTIONS;
 }
 
 /** Prepares the connections to PostgreSQL; the first is opened when it is needed. */
@@ -127,18 +140,19 @@ export function createDatabase(options: DatabaseOptions): Database {
 }
 
 function siteDatabase(pool: Pool, keepsStatements: boolean): SiteDatabase {
-  let writers = 0;
+  const turns = createNumberingTurns();
   const pipeline: PipelineOptions = { keepsStatements, parserOf: NUMBER_TYPES.getTypeParser };
+  const read = createSiteReader(pool, pipeline);
   return {
     inSite: (siteId, work, options) =>
       inSiteTransaction(pool, siteId, work, { ...options, ...pipeline }),
-    readIn: (siteId) => ({ query: (statement) => readInSite(pool, siteId, statement, pipeline) }),
+    readIn: (siteId) => ({ query: (statement) => read(siteId, statement) }),
     async changeSite(siteId, work) {
-      writers += 1;
+      const turn = turns.begin();
       try {
         let numbered: LogStep | undefined;
         const numbering: Numbering = {
-          mayNumber: () => writers === 1,
+          mayNumber: turn.mayNumber,
           onNumbered(step) {
             numbered = step;
           },
@@ -146,9 +160,10 @@ function siteDatabase(pool: Pool, keepsStatements: boolean): SiteDatabase {
         const result = await inSiteTransaction(pool, siteId, work, { numbering, ...pipeline });
         return { result, numbered };
       } finally {
-        writers -= 1;
+        turn.end();
       }
     },
+    isNumbering: turns.isTaken,
     acrossSites: <Row extends QueryResultRow>(statement: QueryConfig) =>
       runStatement(pool, (client) => client.query<Row>(statement)),
   };

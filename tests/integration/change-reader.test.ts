@@ -127,6 +127,19 @@ describe("the change reader", () => {
     await own.stop();
   });
 
+  test("does not wait for a commit that numbers changes and never ends", async () => {
+    const db = { reader: database.db.reader, isNumbering: () => true };
+    const patient = createChangeReader({ db, log: silentLog });
+    const heard = noteArrivals(patient);
+    await patient.start();
+
+    const id = await generator.create();
+    patient.wakeAfterCommit();
+
+    await until(() => heard.times.has(id));
+    await patient.stop();
+  });
+
   test("goes on at once when another process that numbered changes lets go", async () => {
     const other = await connect(database.appUrl);
     await other.query("begin; select signet.follow_changes(0, 1)");

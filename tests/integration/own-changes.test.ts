@@ -1,15 +1,20 @@
+import { Client } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { newId, type SiteId, type UserId } from "../../src/model/id.ts";
 import { newUser } from "../../src/model/user.ts";
 import { encodeUser } from "../../src/rpc/convert-user.ts";
 import { followChanges, SEQUENCED_ROWS_MAX } from "../../src/store/changes.ts";
-import { type Queryable, sql } from "../../src/store/sql.ts";
+import { enqueue, type Queryable, sql } from "../../src/store/sql.ts";
 import { firstVersion, insertUser } from "../../src/store/users.ts";
 import { createBareSite } from "../support/bare-site.ts";
 import { type ChangeGenerator, createChangeGenerator } from "../support/change-generator.ts";
 import { recountHead } from "../support/change-race.ts";
 import { openTestDatabase, runAsAdmin, type TestDatabase } from "../support/database.ts";
 import { holdSequencer } from "../support/held-sequencer.ts";
+import { until } from "../support/waiting.ts";
+
+/** The key of a lock that holds up a commit. */
+const GATE = 4711;
 
 let database: TestDatabase;
 let siteId: SiteId;
@@ -35,26 +40,55 @@ test("a writer that is alone numbers its change, and nobody numbers it again", a
   await expectExactSums();
 });
 
-test("writers at the same time leave it to the reader", async () => {
+test("of writers at the same time one numbers, and for those before it too", async () => {
   await sequenced();
   const begin = await head();
-  const [here, there] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const meet = async (tx: Queryable, mine: typeof here, theirs: typeof here) => {
+  const gate = await holdLock();
+  const first = database.db.changeSite(siteId, async (tx) => {
     await createUser(tx);
-    await tx.query(sql`select`); // What was enqueued is written before the wait.
-    mine.resolve();
-    await theirs.promise;
-  };
+    await enqueue(tx, sql`select pg_advisory_xact_lock(${GATE})`); // Sent with the commit.
+  });
+  await until(() => database.db.isNumbering());
 
-  // The second to commit may find itself alone; the first cannot.
-  await Promise.all([
-    database.db.changeSite(siteId, (tx) => meet(tx, here, there)),
-    database.db.changeSite(siteId, (tx) => meet(tx, there, here)),
-  ]);
-  const byWriters = (await head()) - begin;
+  const second = await database.db.changeSite(siteId, createUser);
+  const between = await head();
+  await gate.end();
+  const { numbered } = await first;
 
-  expect([0, 2]).toContain(byWriters);
-  expect(await sequenced()).toBe(2 - byWriters);
+  expect([second.numbered, between]).toEqual([undefined, begin]);
+  expect(numbered?.rows.map(({ pos }) => pos)).toEqual([begin + 1, begin + 2]);
+  expect(await sequenced()).toBe(0);
+  expect(database.db.isNumbering()).toBe(false);
+  await expectExactSums();
+});
+
+test("where many write they leave it to the reader", async () => {
+  await sequenced();
+  const begin = await head();
+  const ended = Promise.withResolvers<void>();
+  const others = Array.from({ length: 4 }, () =>
+    database.db.changeSite(siteId, () => ended.promise),
+  );
+
+  const { numbered } = await database.db.changeSite(siteId, createUser);
+  const by = await head();
+  ended.resolve();
+  await Promise.all(others);
+
+  expect([numbered, by]).toEqual([undefined, begin]);
+});
+
+test("the next writer numbers although the one before it has failed", async () => {
+  const undone = new Error("taken back");
+  const failing = database.db.changeSite(siteId, async (tx) => {
+    await createUser(tx);
+    await enqueue(tx, sql`select 1 / 0`, () => undone); // Fails the commit.
+  });
+  await expect(failing).rejects.toThrow();
+
+  const { numbered } = await database.db.changeSite(siteId, createUser);
+
+  expect(numbered?.sequenced).toBeGreaterThan(0);
 });
 
 test("what others have left comes first, so that a User's versions stay in order", async () => {
@@ -175,6 +209,14 @@ test("it is left to the step that takes a new epoch", async () => {
   expect(during).toBe(begin);
   expect(await sequenced()).toBe(1);
 });
+
+/** Locks the gate on a connection of its own, which opens it as it ends. */
+async function holdLock(): Promise<Client> {
+  const client = new Client({ connectionString: database.appUrl });
+  await client.connect();
+  await client.query("select pg_advisory_lock($1)", [GATE]);
+  return client;
+}
 
 async function createUser(tx: Queryable): Promise<void> {
   const version = await firstVersion(tx, siteId);

@@ -51,7 +51,8 @@ export function createChangeGenerator(db: Database, siteId: SiteId): ChangeGener
     const ended = db.inSite(siteId, async (tx) => {
       if (savepoint) await takeBack(tx, () => work(tx));
       const result = await work(tx);
-      await tx.query(sql`select`); // What was enqueued is written before the wait.
+      // What was enqueued is written before the wait, which may be longer than one may stand idle.
+      await tx.query(sql`set local idle_in_transaction_session_timeout = 0`);
       await hold?.();
       if (numbers) await tx.query(sql`select signet.sequence_own_changes()`);
       if (rollback) throw undone;
