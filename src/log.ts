@@ -10,13 +10,18 @@ const WARNING = 40;
  * Creates the log: one JSON object a line, on standard error. Lines wait for at most 50 ms,
  * warnings and errors not at all.
  *
+ * `base` is in every line; `worker` is the one of several processes that serve.
+ *
  * What gets in is named field by field where it is logged. Of errors, only the fields below do:
  * a driver's `detail` or `parameters`, and the text of a database error, can hold anything
  * that a caller has sent.
  */
-export function createLogger(level: LogLevel): Logger {
+export function createLogger(
+  level: LogLevel,
+  base: { readonly worker?: number | undefined } = {},
+): Logger {
   return pino(
-    { level, base: null, serializers: { err: serializeError } },
+    { level, base, serializers: { err: serializeError } },
     lineBuffer(destination({ dest: 2, sync: true })),
   );
 }

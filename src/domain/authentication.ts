@@ -12,32 +12,37 @@ import { checkToken } from "./tokens.ts";
 /** Finds out who calls, from the credential alone. */
 export interface Authentication {
   /**
-   * Returns the caller; without a credential, an anonymous one.
+   * Returns the caller, at once where this process knows all it takes; without a credential, an
+   * anonymous one.
    *
    * @throws {Failure} `credential_invalid`, which does not tell what is wrong with it.
    */
-  authenticate(authorization: string | null): Promise<Caller>;
+  authenticate(authorization: string | null): Caller | Promise<Caller>;
 }
 
 const BEARER = /^Bearer ([\x21-\x7e]+)$/i; // RFC 6750 §2.1.
 
 /** Creates the check of credentials: operator key, site key or access token. */
 export function createAuthentication(deps: Deps, keyRing: KeyRing): Authentication {
-  const readKey = createKeyReader();
+  const keys = createKeyMemory();
   const siteOfToken = createSiteReader(deps.publicUrl);
   return {
-    async authenticate(authorization) {
+    authenticate(authorization) {
       if (authorization === null) return { kind: "anonymous" };
+      const seen = keys.get(authorization);
+      if (seen) return authenticateKey(deps, keyRing, seen);
       if (authorization.length > LIMITS.tokenLengthMax + 16) throw badCredential();
       const credential = BEARER.exec(authorization)?.[1];
       if (credential === undefined) throw badCredential();
       if (credential.startsWith("sgn_op_")) {
-        return await authenticateOperator(deps, keyRing, credential);
+        return authenticateOperator(deps, keyRing, credential);
       }
       if (credential.startsWith("sgn_")) {
-        return await authenticateKey(deps, keyRing, readKey(credential));
+        const presented = readSiteSecret("site_key", credential);
+        if (presented) keys.put(authorization, presented);
+        return authenticateKey(deps, keyRing, presented);
       }
-      return await authenticateUser(deps, siteOfToken(credential), credential);
+      return authenticateUser(deps, siteOfToken(credential), credential);
     },
   };
 }
@@ -56,12 +61,17 @@ async function authenticateOperator(
   return caller;
 }
 
-async function authenticateKey(
+function authenticateKey(
   deps: Deps,
   keyRing: KeyRing,
   presented: PresentedSecret | undefined,
-): Promise<SiteKeyCaller> {
-  const caller = presented && (await keyRing.find(presented));
+): SiteKeyCaller | Promise<SiteKeyCaller> {
+  const found = presented && keyRing.find(presented);
+  if (found instanceof Promise) return found.then((caller) => requireLive(deps, caller));
+  return requireLive(deps, found);
+}
+
+function requireLive(deps: Deps, caller: SiteKeyCaller | undefined): SiteKeyCaller {
   if (!caller) throw badCredential();
   if (isOver(caller.expireTime, deps)) throw badCredential();
   if (deps.live.isKeyRevoked(caller.siteId, caller.keyId)) throw badCredential();
@@ -75,16 +85,15 @@ function isOver(expireTime: Date | undefined, { clock }: Deps): boolean {
 /** Keys whose hash is remembered: the busiest backends have few. About 1 MB. */
 const KEYS_READ_MAX = 2_000;
 
-/** Creates a reader of site keys that hashes none twice that it has read lately. */
-function createKeyReader(): (credential: string) => PresentedSecret | undefined {
+/** Creates a memory of headers with site keys, none of which is read and hashed twice. */
+function createKeyMemory() {
   const read = new Map<string, PresentedSecret>();
-  return (credential) => {
-    const known = read.get(credential);
-    if (known) return known;
-    const presented = readSiteSecret("site_key", credential);
-    if (read.size >= KEYS_READ_MAX) read.clear();
-    if (presented) read.set(credential, presented);
-    return presented;
+  return {
+    get: (authorization: string) => read.get(authorization),
+    put(authorization: string, presented: PresentedSecret): void {
+      if (read.size >= KEYS_READ_MAX) read.clear();
+      read.set(authorization, presented);
+    },
   };
 }
 

@@ -9,11 +9,17 @@ import type { KeyUses } from "./key-uses.ts";
 
 /** The keys that this process has seen. Revocation and expiry are the caller's check. */
 export interface KeyRing {
-  /** Returns who holds a site key; undefined if it is unknown or was revoked when it was read. */
-  find(presented: PresentedSecret): Promise<SiteKeyCaller | undefined>;
+  /**
+   * Returns who holds a site key, at once if it has been seen; undefined if it is unknown or was
+   * revoked when it was read.
+   */
+  find(presented: PresentedSecret): Found<SiteKeyCaller>;
   /** Returns who holds an operator key, by its hash, other than the environment's. */
-  findOperator(hash: Buffer): Promise<OperatorCaller | undefined>;
+  findOperator(hash: Buffer): Found<OperatorCaller>;
 }
+
+/** Whom a key belongs to; a promise where the database has to be asked. */
+type Found<Holder> = Holder | undefined | Promise<Holder | undefined>;
 
 const KEYS_MAX = 20_000;
 /** A net under the log: a key is read anew at least so often. */
@@ -70,28 +76,31 @@ function createMemory<Presented extends { readonly hash: Buffer }, Holder>(
     if (entries.size > KEYS_MAX && oldest !== undefined) entries.delete(oldest);
   }
 
-  async function find(presented: Presented, nowMs: number): Promise<Entry<Holder> | undefined> {
-    const name = presented.hash.toString("base64");
-    const known = entries.get(name);
-    if (known && isFresh() && nowMs - known.readMs < KEEP_MS) return known;
+  async function readAnew(presented: Presented, name: string, nowMs: number) {
+    const usedMs = entries.get(name)?.usedMs ?? Number.NEGATIVE_INFINITY;
     const holder = await read(presented);
     if (holder === undefined) {
       entries.delete(name);
       return undefined;
     }
-    const entry = { readMs: nowMs, holder, usedMs: known?.usedMs ?? Number.NEGATIVE_INFINITY };
+    const entry: Entry<Holder> = { readMs: nowMs, holder, usedMs };
     remember(name, entry);
     return entry;
   }
 
-  return async (presented: Presented, noteUse: (holder: Holder) => void) => {
+  return (presented: Presented, noteUse: (holder: Holder) => void): Found<Holder> => {
     const nowMs = performance.now();
-    const entry = await find(presented, nowMs);
-    if (entry && nowMs - entry.usedMs >= NOTE_USE_MS) {
-      entry.usedMs = nowMs;
-      noteUse(entry.holder);
+    function use(entry: Entry<Holder>): Holder {
+      if (nowMs - entry.usedMs >= NOTE_USE_MS) {
+        entry.usedMs = nowMs;
+        noteUse(entry.holder);
+      }
+      return entry.holder;
     }
-    return entry?.holder;
+    const name = presented.hash.toString("latin1");
+    const known = entries.get(name);
+    if (known && isFresh() && nowMs - known.readMs < KEEP_MS) return use(known);
+    return readAnew(presented, name, nowMs).then((entry) => entry && use(entry));
   };
 }
 

@@ -27,6 +27,19 @@ export interface LiveStateFeed extends LiveState {
 
 const SWEEP_MS = 60_000;
 
+interface RaisedGeneration {
+  readonly generation: number;
+  readonly untilMs: number;
+}
+
+/**
+ * What has ended of one Site, by its id, and until when that has to be known. Clients choose some
+ * ids, so that another Site, or another kind, may have the same.
+ */
+type EndedOfSite = Readonly<
+  Record<Exclude<RevocationNotice["kind"], "generation_raised">, Map<string, number>>
+> & { readonly generations: Map<string, RaisedGeneration> };
+
 /**
  * Creates the view of revocations: sets that only grow, in which order does not matter, and
  * from which entries go when no token can outlive them.
@@ -34,42 +47,63 @@ const SWEEP_MS = 60_000;
  * Start the reader first and load then: what is revoked in between comes by both ways.
  */
 export function createLiveState(isFresh: () => boolean): LiveStateFeed {
-  const ended = new Map<string, number>();
-  const generations = new Map<string, { readonly generation: number; readonly untilMs: number }>();
+  const sites = new Map<SiteId, EndedOfSite>();
   let sweptMs = 0;
+
+  function endedOf(siteId: SiteId): EndedOfSite {
+    const known = sites.get(siteId);
+    if (known) return known;
+    const ended = {
+      session_ended: new Map<string, number>(),
+      api_key_revoked: new Map<string, number>(),
+      signing_key_withdrawn: new Map<string, number>(),
+      site_closed: new Map<string, number>(),
+      generations: new Map<string, RaisedGeneration>(),
+    };
+    sites.set(siteId, ended);
+    return ended;
+  }
 
   function note(siteId: SiteId, notice: RevocationNotice): void {
     const untilMs = notice.expireTime.getTime();
-    const key = subjectKey(siteId, notice.kind, notice.subjectId);
+    const ended = endedOf(siteId);
     if (notice.kind === "generation_raised") {
-      const known = generations.get(key);
+      const known = ended.generations.get(notice.subjectId);
       if (known && known.generation >= notice.generation) return;
-      generations.set(key, { generation: notice.generation, untilMs });
+      ended.generations.set(notice.subjectId, { generation: notice.generation, untilMs });
       return;
     }
-    ended.set(key, untilMs);
+    ended[notice.kind].set(notice.subjectId, untilMs);
   }
 
   function sweep(nowMs: number): void {
     if (nowMs - sweptMs < SWEEP_MS) return;
     sweptMs = nowMs;
-    for (const [key, untilMs] of ended) if (untilMs < nowMs) ended.delete(key);
-    for (const [id, { untilMs }] of generations) if (untilMs < nowMs) generations.delete(id);
+    for (const [siteId, { generations, ...others }] of sites) {
+      const ended = Object.values(others);
+      for (const each of ended) {
+        for (const [id, untilMs] of each) if (untilMs < nowMs) each.delete(id);
+      }
+      for (const [id, { untilMs }] of generations) if (untilMs < nowMs) generations.delete(id);
+      if ([...ended, generations].every(({ size }) => size === 0)) sites.delete(siteId);
+    }
   }
-
-  const generationOf = (siteId: SiteId, userId: UserId) =>
-    generations.get(subjectKey(siteId, "generation_raised", userId))?.generation ?? 0;
-  const isSiteClosed = (siteId: SiteId) => ended.has(subjectKey(siteId, "site_closed", siteId));
 
   return {
     isFresh,
-    isTokenRevoked: ({ siteId, userId, sessionId, generation }) =>
-      ended.has(subjectKey(siteId, "session_ended", sessionId)) ||
-      isSiteClosed(siteId) ||
-      generationOf(siteId, userId) > generation,
-    isKeyRevoked: (siteId, keyId) =>
-      ended.has(subjectKey(siteId, "api_key_revoked", keyId)) || isSiteClosed(siteId),
-    isSiteClosed,
+    isTokenRevoked({ siteId, userId, sessionId, generation }) {
+      const ended = sites.get(siteId);
+      if (ended === undefined) return false;
+      if (ended.session_ended.has(sessionId) || ended.site_closed.size > 0) return true;
+      return (ended.generations.get(userId)?.generation ?? 0) > generation;
+    },
+    isKeyRevoked(siteId, keyId) {
+      const ended = sites.get(siteId);
+      return (
+        ended !== undefined && (ended.api_key_revoked.has(keyId) || ended.site_closed.size > 0)
+      );
+    },
+    isSiteClosed: (siteId) => (sites.get(siteId)?.site_closed.size ?? 0) > 0,
     async load(db) {
       for (const { siteId, notice } of await liveRevocations(db)) note(siteId, notice);
     },
@@ -82,9 +116,4 @@ export function createLiveState(isFresh: () => boolean): LiveStateFeed {
       sweep(Date.now());
     },
   };
-}
-
-/** Clients choose some ids, so that another Site, or another kind, may have the same. */
-function subjectKey(siteId: SiteId, kind: RevocationNotice["kind"], subject: string): string {
-  return `${siteId}/${kind}/${subject}`;
 }

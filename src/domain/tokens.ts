@@ -121,19 +121,20 @@ export async function checkToken(
     return { valid: false, reason: result.reason === "invalid" ? "malformed" : result.reason };
   }
   const { claims } = result;
-  if (await isRevoked(deps, siteId, claims, now)) return { valid: false, reason: "revoked" };
+  const revoked = isRevoked(deps, siteId, claims, now);
+  if (revoked === true || (revoked && (await revoked))) return { valid: false, reason: "revoked" };
   return { valid: true, siteId, claims };
 }
 
-async function isRevoked(
+function isRevoked(
   deps: Deps,
   siteId: SiteId,
   claims: AccessTokenClaims,
   now: Date,
-): Promise<boolean> {
+): boolean | Promise<boolean> {
   const { userId, sessionId, generation } = claims;
   if (deps.live.isTokenRevoked({ siteId, userId, sessionId, generation })) return true;
   if (deps.live.isFresh()) return false;
   const db = deps.db.validation.readIn(siteId);
-  return !(await isSessionAlive(db, siteId, sessionId, generation, now));
+  return isSessionAlive(db, siteId, sessionId, generation, now).then((isAlive) => !isAlive);
 }

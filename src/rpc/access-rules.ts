@@ -53,14 +53,11 @@ export function admit(rule: AccessRule, caller: Caller): Admission {
     case "operator":
       return rule.operator ? "admitted" : "denied";
     case "site_key":
-      return rule.scopes.some((scope) => isAmong(caller.scopes, scope)) ? "admitted" : "denied";
+      return caller.scopes.some((scope) => rule.scopes.includes(NUMBER[scope]))
+        ? "admitted"
+        : "denied";
     case "user":
       if (rule.user || (rule.admin && caller.roles.includes("admin"))) return "admitted";
       return rule.public ? "public" : "denied";
   }
-}
-
-function isAmong(scopes: readonly Scope[], wanted: ScopeMessage): boolean {
-  const scope = scopeFromMessage(wanted);
-  return scope !== undefined && scopes.includes(scope);
 }

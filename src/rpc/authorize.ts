@@ -83,13 +83,18 @@ export function createAuthorization(
   gate: Gate,
 ): (rule: AccessRule, call: UnknownCall) => Promise<void> {
   const ownOrigin = new URL(gate.publicUrl).origin;
+  const kinds = new Map(
+    [...gate.rules].map(([method, rule]) => [method, callKindOf(method, rule)]),
+  );
   return async (rule, { method, authorization, values, message }) => {
-    const caller = await gate.authentication.authenticate(authorization);
+    const found = gate.authentication.authenticate(authorization);
+    const caller = found instanceof Promise ? await found : found;
     values.set(callerKey, caller);
-    const kind = callKindOf(method, rule);
+    const kind = kinds.get(method);
     const clientAddress = clientAddressOf(values);
     countForSource(gate.limits, kind, { caller, message, clientAddress });
-    const { siteId, byPublic } = await requireAdmission(gate, rule, caller, message);
+    const admitted = requireAdmission(gate, rule, caller, message);
+    const { siteId, byPublic } = admitted instanceof Promise ? await admitted : admitted;
     if (caller.kind === "operator") await requireNamedSite(gate, method, message);
     countForSite(gate.limits, kind, siteId);
     if (values.get(browserPageKey)) {
@@ -133,17 +138,17 @@ interface AdmittedTo {
  *
  * @throws {Failure} `credential_invalid`, `access_denied`, `site_not_found`
  */
-async function requireAdmission(
+function requireAdmission(
   { sites }: Pick<Gate, "sites">,
   rule: AccessRule,
   caller: Caller,
   message: object,
-): Promise<AdmittedTo> {
+): AdmittedTo | Promise<AdmittedTo> {
   switch (admit(rule, caller)) {
     case "admitted":
       return { siteId: "siteId" in caller ? caller.siteId : undefined, byPublic: false };
     case "public":
-      return { siteId: await requirePublicSite(sites, caller, message), byPublic: true };
+      return requirePublicSite(sites, caller, message);
     case "denied":
       throw refusalOf(caller);
   }
@@ -154,7 +159,7 @@ async function requirePublicSite(
   sites: KnownSites,
   caller: Caller,
   message: object,
-): Promise<SiteId> {
+): Promise<AdmittedTo> {
   const named = namedSite(message);
   // Without the Site's name, the caller most likely has forgotten the credential.
   if (named === "" && caller.kind === "anonymous") throw refusalOf(caller);
@@ -164,7 +169,7 @@ async function requirePublicSite(
     throw error;
   });
   if (!known?.site.publicCalls) throw refusalOf(caller);
-  return siteId;
+  return { siteId, byPublic: true };
 }
 
 function refusalOf(caller: Caller): Failure {

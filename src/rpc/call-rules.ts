@@ -57,9 +57,9 @@ export function createCallRules({ log, gate, isStarted }: CallRulesOptions): Cal
     interceptors: [logCalls(lines), translateErrors(log), waitForStart, authorize(gate)],
 
     async run(call, work) {
-      const { method, values } = call;
+      const { method, values, requestId: given } = call;
       const clientAddress = clientAddressOf(values);
-      const { requestId, write } = lines.begin({ ...call, clientAddress });
+      const { requestId, write } = lines.begin({ method, requestId: given, clientAddress });
       try {
         requireStarted(method);
         const rule = gate.rules.get(method);

@@ -6,6 +6,7 @@ import { ErrorDetailSchema, ErrorReason } from "../../gen/signet/v1/error_pb.ts"
 import type { Caller } from "../model/caller.ts";
 import { callerOf } from "./authorize.ts";
 import { clientAddressOf } from "./client-address.ts";
+import { createJsonLines, type JsonLines } from "./json-lines.ts";
 
 const REQUEST_ID = /^[\w-]{1,64}$/;
 
@@ -65,11 +66,12 @@ export interface BegunCall {
  */
 export function createCallLines(log: Logger): CallLines {
   const isCounted = createRefusalCounter(log);
-  return { begin: (call) => beginCallLine(log, isCounted, call) };
+  const lines = createJsonLines(log);
+  return { begin: (call) => beginCallLine(lines, isCounted, call) };
 }
 
 function beginCallLine(
-  log: Logger,
+  lines: JsonLines,
   isCounted: RefusalCounter,
   { method, requestId: given, clientAddress }: BegunCall,
 ): CallLine {
@@ -78,24 +80,22 @@ function beginCallLine(
   return {
     requestId,
     write(caller, error) {
-      const rpc = `${method.parent.typeName}/${method.name}`;
       const outcome = outcomeOf(error);
-      if (isCounted(rpc, outcome)) return;
-      const { code, reason } = outcome;
-      log.info(
-        {
-          rpc,
-          requestId,
-          code,
-          reason,
-          ms: Math.round((performance.now() - beginMs) * 10) / 10,
-          clientIp: clientAddress,
-          ...callerFields(caller),
-        },
+      if (error !== undefined && isCounted(rpcOf(method), outcome)) return;
+      if (!lines.isEnabled()) return;
+      const ms = Math.round((performance.now() - beginMs) * 10) / 10;
+      // Names of RPCs, codes and ids need no escapes.
+      lines.write(
+        `"rpc":"${rpcOf(method)}","requestId":"${requestId}",${outcomeFields(outcome)},` +
+          `"ms":${ms},"clientIp":${JSON.stringify(clientAddress)},${callerFields(caller)}`,
         "call",
       );
     },
   };
+}
+
+function rpcOf({ parent, name }: DescMethod): string {
+  return `${parent.typeName}/${name}`;
 }
 
 const REFUSALS_FOR_LOAD = new Set(["overloaded", "rate_limited"]);
@@ -149,8 +149,10 @@ interface Outcome {
   readonly reason?: string;
 }
 
+const OK: Outcome = { code: "ok" };
+
 function outcomeOf(error: unknown): Outcome {
-  if (error === undefined) return { code: "ok" };
+  if (error === undefined) return OK;
   const connectError = ConnectError.from(error);
   const detail = connectError.findDetails(ErrorDetailSchema)[0];
   const code = Code[connectError.code].replace(/(?<!^)[A-Z]/g, "_$&").toLowerCase();
@@ -158,15 +160,19 @@ function outcomeOf(error: unknown): Outcome {
   return { code, reason: REASON_NAMES.get(detail.reason) ?? "unknown" };
 }
 
-function callerFields(caller: Caller): Readonly<Record<string, string>> {
+function outcomeFields({ code, reason }: Outcome): string {
+  return reason === undefined ? `"code":"${code}"` : `"code":"${code}","reason":"${reason}"`;
+}
+
+function callerFields(caller: Caller): string {
   switch (caller.kind) {
     case "anonymous":
-      return { caller: caller.kind };
+      return '"caller":"anonymous"';
     case "operator":
-      return { caller: caller.kind, ...(caller.keyId && { keyId: caller.keyId }) };
+      return `"caller":"operator"${caller.keyId ? `,"keyId":"${caller.keyId}"` : ""}`;
     case "site_key":
-      return { caller: caller.kind, siteId: caller.siteId, keyId: caller.keyId };
+      return `"caller":"site_key","siteId":"${caller.siteId}","keyId":"${caller.keyId}"`;
     case "user":
-      return { caller: caller.kind, siteId: caller.siteId, userId: caller.userId };
+      return `"caller":"user","siteId":"${caller.siteId}","userId":"${caller.userId}"`;
   }
 }

@@ -1,15 +1,24 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
-import { type AuthService, InvalidTokenReason } from "../../gen/signet/v1/auth_service_pb.ts";
+import {
+  type AuthService,
+  InvalidTokenReason,
+  type ValidateTokenResponse,
+  ValidateTokenResponseSchema,
+} from "../../gen/signet/v1/auth_service_pb.ts";
+import { TokenClaimsSchema } from "../../gen/signet/v1/session_pb.ts";
 import { siteOf } from "../domain/access.ts";
 import type { Deps } from "../domain/deps.ts";
 import { refreshSession } from "../domain/refresh-tokens.ts";
 import { logout } from "../domain/sessions.ts";
 import { checkToken, exchangeToken, type TokenCheck } from "../domain/tokens.ts";
+import type { AccessTokenClaims } from "../model/access-token-claims.ts";
 import { invalidField } from "../model/failure.ts";
 import { parseAudience } from "./audiences.ts";
 import { callerOf, userCallerOf } from "./authorize.ts";
 import { toClaimsMessage, toTokenPair } from "./convert-session.ts";
+import { keepEncoded } from "./encoded-answer.ts";
 import { parseToken } from "./one-time-fields.ts";
 
 /** The calls about the tokens of a Session. */
@@ -62,11 +71,20 @@ const INVALID_REASON = {
   revoked: InvalidTokenReason.REVOKED,
 } as const;
 
-function toValidateAnswer(check: TokenCheck) {
+/** Answers to tokens that were read already; as long as these are remembered with their claims. */
+const validAnswers = new WeakMap<AccessTokenClaims, ValidateTokenResponse>();
+
+function toValidateAnswer(check: TokenCheck): MessageInitShape<typeof ValidateTokenResponseSchema> {
   if (!check.valid) {
     const value = { reason: INVALID_REASON[check.reason] };
-    return { result: { case: "invalid", value } } as const;
+    return { result: { case: "invalid", value } };
   }
-  const value = toClaimsMessage(check.siteId, check.claims);
-  return { result: { case: "valid", value } } as const;
+  const { claims, siteId } = check;
+  const known = validAnswers.get(claims);
+  if (known) return known;
+  // What it says is what the token says: a token that is no longer good is answered otherwise.
+  const value = create(TokenClaimsSchema, toClaimsMessage(siteId, claims));
+  const answer = create(ValidateTokenResponseSchema, { result: { case: "valid", value } });
+  validAnswers.set(claims, keepEncoded(ValidateTokenResponseSchema, answer));
+  return answer;
 }

@@ -4,10 +4,8 @@ export interface CallController {
   abort(reason: () => Error): void;
   /** The call has ended by itself. */
   end(): void;
-  /** Why the call was ended; undefined: it was not. */
-  readonly reason: Error | undefined;
   /** Made when it is asked for: a signal with a listener costs as much as a short call. */
-  readonly signal: AbortSignal;
+  signal(): AbortSignal;
   /** Waits for a promise, or fails once the call is ended; for one promise at a time. */
   race<T>(work: Promise<T>): Promise<T>;
 }
@@ -29,10 +27,7 @@ export function createCallController(): CallController {
     end() {
       hasEnded = true;
     },
-    get reason() {
-      return reason;
-    },
-    get signal() {
+    signal() {
       if (controller === undefined) {
         controller = new AbortController();
         if (reason !== undefined) controller.abort(reason);

@@ -66,8 +66,13 @@ export const EDGE_LIMITS = {
   answerStallMsMax: 45_000,
   /** How long it may leave the end of a stream unread that has failed, SLOW_CONSUMER above all. */
   failureStallMsMax: 10_000,
-  /** After an answer to a request that is still arriving: how long the socket stays open. */
-  lingerMsMax: 1_000,
+  /**
+   * After an answer to a request that is still arriving: how long the socket stays open. A client
+   * that is held up for longer, and goes on to write before it reads, does not see the answer.
+   */
+  lingerMsMax: 5_000,
+  /** HTTP/1.1: how long an answer waits for the body that comes before it and nobody wants. */
+  discardMsMax: 1_000,
 
   healthWatchesMax: 2_000,
   reflectionStreamsMax: 64,

@@ -8,6 +8,7 @@ import type { CallController } from "./call-controller.ts";
 import { boundTimeout } from "./call-deadline.ts";
 import type { EdgeLimits } from "./edge-limits.ts";
 import type { FastProtocol } from "./fast-protocol.ts";
+import { createTimeouts } from "./timeouts.ts";
 
 /** A call that is served without Connect's adapter. */
 export interface FastCall {
@@ -45,22 +46,37 @@ export function timeoutOf(
   bounds: EdgeLimits,
 ): ReturnType<FastProtocol["parseTimeout"]> {
   const asked = textOf(headers[protocol.timeoutHeader]) ?? null;
+  if (asked === null && method.methodKind === "unary") {
+    return { timeoutMs: bounds.callTimeoutMsDefault };
+  }
   const isGrpc = protocol.name === "grpc";
   const text = boundTimeout(asked, { isGrpc, kind: method.methodKind, bounds });
   return protocol.parseTimeout(text, Number.MAX_SAFE_INTEGER);
 }
 
-/** Ends the call when its time is over; returns what stops that. */
-export function startDeadline(ms: number | undefined, controller: CallController): () => void {
-  if (ms === undefined) return () => undefined;
-  const expire = (): void => controller.abort(tooLate);
-  if (ms <= 0) {
-    expire();
-    return () => undefined;
-  }
-  const timer = setTimeout(expire, ms);
-  return () => clearTimeout(timer);
+/** Ends a call when its time is over; returns what stops that. */
+export type StartDeadline = (ms: number | undefined, controller: CallController) => () => void;
+
+/** Creates what watches deadlines; most clients name none, and so get the same. */
+export function createDeadlines({ callTimeoutMsDefault }: EdgeLimits): StartDeadline {
+  const common = createTimeouts(callTimeoutMsDefault);
+  return (ms, controller) => {
+    if (ms === undefined) return nothing;
+    const expire = (): void => controller.abort(tooLate);
+    if (ms === callTimeoutMsDefault) {
+      const time = common.start(expire);
+      return () => common.stop(time);
+    }
+    if (ms <= 0) {
+      expire();
+      return nothing;
+    }
+    const timer = setTimeout(expire, ms);
+    return () => clearTimeout(timer);
+  };
 }
+
+function nothing(): void {}
 
 /** A header as one text, as the web's `Headers` would tell it. */
 export function textOf(value: string | readonly string[] | undefined): string | undefined {

@@ -36,6 +36,7 @@ export type TakeStream = (
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
   rawHeaders: readonly string[],
+  socketAddress: string | undefined,
 ) => boolean;
 
 /** What serves a call to its end, if it is of a protocol that can be served here. */
@@ -72,33 +73,32 @@ export function createFastCalls(options: FastCallsOptions): TakeStream {
     return route(served.method, unaryProtocolOf, serve);
   }
 
-  return (stream, headers, rawHeaders) => {
+  return (stream, headers, rawHeaders, socketAddress) => {
     const found = routes.get(headers[":path"] ?? "");
     if (found === undefined || !isPlainPost(headers)) return false;
     const serve = found.accept(headers);
     if (serve === undefined) return false;
     if (headerBytes(rawHeaders) > limits.headerBytesMax) return false;
     const { method } = found;
-    const socketAddress = stream.session?.socket.remoteAddress;
     const clientAddress = addresses.clientAddress(socketAddress, headers);
     const admission = admitCall(options, method.methodKind, clientAddress);
     // Without a listener, an error of a client that left would end the process.
-    stream.on("error", () => undefined);
-    const leave = (): void => admission.controller.abort(clientLeft);
+    stream.on("error", ignore);
+    const leave = (): void => {
+      admission.controller.abort(clientLeft);
+      admission.release();
+    };
     stream.on("close", leave);
     if (stream.destroyed) leave();
-    serve({ method, stream, headers, clientAddress, admission })
-      .catch((err: unknown) => {
-        log.debug({ method: method.name, err }, "call was not answered");
-        stream.destroy();
-      })
-      .finally(() => {
-        admission.controller.end();
-        admission.release();
-      });
+    serve({ method, stream, headers, clientAddress, admission }).catch((err: unknown) => {
+      log.debug({ method: method.name, err }, "call was not answered");
+      stream.destroy();
+    });
     return true;
   };
 }
+
+function ignore(): void {}
 
 function route<Protocol extends FastProtocol>(
   method: DescMethod,

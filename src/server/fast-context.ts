@@ -8,6 +8,49 @@ export interface HandlerFields {
   trailer?: Headers;
 }
 
+/** What the context of a call is made from. */
+interface Parts {
+  readonly call: FastCall;
+  readonly set: HandlerFields;
+  readonly endMs: number | undefined;
+  sent?: Headers;
+}
+
+/** Where a context keeps its parts. */
+const parts = Symbol("parts");
+
+type FastContext = HandlerContext & { readonly [parts]: Parts };
+
+/** What few handlers ask for; of one object for all calls, as accessors are slow to make. */
+const ON_DEMAND = {
+  timeoutMs() {
+    const { endMs } = this[parts];
+    return endMs && endMs - Date.now();
+  },
+  get url() {
+    const { headers } = this[parts].call;
+    return `${headers[":scheme"]}://${headers[":authority"]}${headers[":path"]}`;
+  },
+  get signal() {
+    return this[parts].call.admission.controller.signal();
+  },
+  get requestHeader() {
+    const own = this[parts];
+    own.sent ??= toWebHeaders(own.call.headers);
+    return own.sent;
+  },
+  get responseHeader() {
+    const { set } = this[parts];
+    set.header ??= new Headers();
+    return set.header;
+  },
+  get responseTrailer() {
+    const { set } = this[parts];
+    set.trailer ??= new Headers();
+    return set.trailer;
+  },
+} as const satisfies Partial<HandlerContext> & ThisType<FastContext>;
+
 /**
  * Makes the context of a call. What few handlers ask for, such as headers, is made when they do.
  *
@@ -15,37 +58,21 @@ export interface HandlerFields {
  * than the rest of a call, and whatever a handler begins has ended by then.
  */
 export function createFastContext(
-  { method, headers, admission }: FastCall,
+  call: FastCall,
   protocolName: string,
   values: ContextValues,
-  { timeoutMs, set }: { readonly timeoutMs?: number; readonly set: HandlerFields },
+  { timeoutMs, set }: { readonly timeoutMs: number | undefined; readonly set: HandlerFields },
 ): HandlerContext {
+  const { method } = call;
   const endMs = timeoutMs === undefined ? undefined : Date.now() + timeoutMs;
-  let requestHeader: Headers | undefined;
-  return {
+  const context = {
+    __proto__: ON_DEMAND,
+    [parts]: { call, set, endMs },
     method,
     service: method.parent,
     requestMethod: "POST",
     protocolName,
     values,
-    timeoutMs: () => endMs && endMs - Date.now(),
-    get url() {
-      return `${headers[":scheme"]}://${headers[":authority"]}${headers[":path"]}`;
-    },
-    get signal() {
-      return admission.controller.signal;
-    },
-    get requestHeader() {
-      requestHeader ??= toWebHeaders(headers);
-      return requestHeader;
-    },
-    get responseHeader() {
-      set.header ??= new Headers();
-      return set.header;
-    },
-    get responseTrailer() {
-      set.trailer ??= new Headers();
-      return set.trailer;
-    },
   };
+  return context as unknown as HandlerContext;
 }

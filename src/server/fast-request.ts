@@ -11,6 +11,7 @@ import {
 } from "@connectrpc/connect/protocol";
 import type { EdgeLimits } from "./edge-limits.ts";
 import { cutOff, tooSlow } from "./request-body.ts";
+import { createTimeouts, type Timeouts } from "./timeouts.ts";
 
 /** As much of a body as there is a use for, and why there is not more. */
 export interface ArrivedBody {
@@ -25,10 +26,22 @@ const ENVELOPE_BYTES = 5;
 const CHUNKS_MAX = 256;
 
 /** Reads the body of a call with one message, in bounded time and memory; never fails. */
-export function readRequest(
+export type ReadRequest = (
   stream: ServerHttp2Stream,
-  { callTimeoutMsMax, messageBytesMax }: Bounds,
-  { isEnveloped }: { readonly isEnveloped: boolean },
+  protocol: { readonly isEnveloped: boolean },
+) => Promise<ArrivedBody>;
+
+/** Creates the reader of such bodies. */
+export function createRequestReader(bounds: Bounds): ReadRequest {
+  const timeouts = createTimeouts(bounds.callTimeoutMsMax);
+  return (stream, { isEnveloped }) => readBody(stream, isEnveloped, bounds, timeouts);
+}
+
+function readBody(
+  stream: ServerHttp2Stream,
+  isEnveloped: boolean,
+  { messageBytesMax }: Bounds,
+  timeouts: Timeouts,
 ): Promise<ArrivedBody> {
   // Room for a second message, which is told as an error of its own.
   const bytesMax = isEnveloped ? 2 * (ENVELOPE_BYTES + messageBytesMax) : messageBytesMax;
@@ -37,7 +50,7 @@ export function readRequest(
     let bytes = 0;
     let expected: number | undefined;
     let isSettled = false;
-    const timer = setTimeout(() => settle(tooSlow()), callTimeoutMsMax);
+    const time = timeouts.start(() => settle(tooSlow()));
     const onEnd = (): void => settle(stream.aborted ? cutOff() : undefined);
     const onClose = (): void => {
       if (!isSettled) settle(cutOff());
@@ -52,7 +65,7 @@ export function readRequest(
     function settle(failure: ConnectError | undefined): void {
       if (isSettled) return;
       isSettled = true;
-      clearTimeout(timer);
+      timeouts.stop(time);
       // After the end nothing comes any more, and taking listeners off takes its time.
       if (!stream.readableEnded) stream.off("data", onData);
       resolve({ bytes: joined(chunks), failure });

@@ -5,15 +5,16 @@ import type { FrameStream } from "../rpc/frame-stream.ts";
 import { happens } from "./answer-writer.ts";
 import { createFastAnswer, type FastAnswer } from "./fast-answer.ts";
 import {
+  createDeadlines,
   directCall,
   type FastCall,
   type FastCallOptions,
-  startDeadline,
   timeoutOf,
 } from "./fast-call.ts";
 import type { StreamProtocol } from "./fast-protocol.ts";
-import { readRequest } from "./fast-request.ts";
+import { createRequestReader } from "./fast-request.ts";
 import { leaveStreamUnread } from "./leave-unread.ts";
+import { blameSender } from "./unreadable-message.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 /**
@@ -24,6 +25,8 @@ export function streamServer(options: FastCallOptions, served: FrameStream) {
   const { limits } = options;
   const { messageBytesMax: readMaxBytes, answerBytesMax: writeMaxBytes } = limits;
   const bounds = { readMaxBytes, writeMaxBytes };
+  const readRequest = createRequestReader(limits);
+  const startDeadline = createDeadlines(limits);
   const requests = createMethodSerializationLookup(
     served.method,
     undefined,
@@ -38,8 +41,8 @@ export function streamServer(options: FastCallOptions, served: FrameStream) {
     answer: FastAnswer,
   ): Promise<ConnectError | undefined> {
     const { stream, clientAddress, admission } = call;
-    const { signal } = admission.controller;
-    const body = await readRequest(stream, limits, { isEnveloped: true });
+    const signal = admission.controller.signal();
+    const body = await readRequest(stream, { isEnveloped: true });
     if (stream.destroyed) return undefined;
     const timeout = timeoutOf(call, protocol, limits);
     const stopDeadline = startDeadline(timeout.timeoutMs, admission.controller);
@@ -57,6 +60,7 @@ export function streamServer(options: FastCallOptions, served: FrameStream) {
       });
       return undefined;
     } catch (error) {
+      blameSender(error);
       return ConnectError.from(error);
     } finally {
       stopDeadline();
@@ -68,9 +72,11 @@ export function streamServer(options: FastCallOptions, served: FrameStream) {
     const answer = createFastAnswer(stream, protocol);
     const error = admission.refused ?? (await serve(call, protocol, answer));
     if (stream.destroyed) return;
+    admission.controller.end();
     answer.end(error);
     const { answerStallMsMax, failureStallMsMax } = limits;
     await happens(stream, "finish", error ? failureStallMsMax : answerStallMsMax);
+    admission.release();
     leaveStreamUnread(stream, limits.lingerMsMax);
   };
 }

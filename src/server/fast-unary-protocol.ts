@@ -1,6 +1,6 @@
 import type { ServerHttp2Stream } from "node:http2";
 import type { ConnectError } from "@connectrpc/connect";
-import { type Compression, compressedFlag, encodeEnvelope } from "@connectrpc/connect/protocol";
+import { type Compression, compressedFlag } from "@connectrpc/connect/protocol";
 import * as connect from "@connectrpc/connect/protocol-connect";
 import * as grpc from "@connectrpc/connect/protocol-grpc";
 import type { HandlerFields } from "./fast-context.ts";
@@ -22,31 +22,44 @@ export interface UnaryProtocol extends FastProtocol {
   /** Names the compressions that the client accepts. */
   readonly acceptHeader: string;
   /** Begins the answer and returns its body. */
-  succeed(answer: UnaryAnswer, message: Uint8Array): Promise<Uint8Array>;
-  fail(answer: UnaryAnswer, error: ConnectError): Promise<Uint8Array>;
+  succeed(answer: UnaryAnswer, message: Uint8Array): Uint8Array | Promise<Uint8Array>;
+  fail(answer: UnaryAnswer, error: ConnectError): Uint8Array | Promise<Uint8Array>;
 }
 
 /** What is smaller is not worth the work; Connect's adapter has the same bound. */
 const COMPRESS_BYTES_MIN = 1_024;
 const NOTHING = new Uint8Array(0);
 const STATUS_OK = { "grpc-status": grpc.grpcStatusOk };
+const WITH_TRAILERS = { waitForTrailers: true };
+const ENVELOPE_BYTES = 5;
 
 const GRPC: UnaryProtocol = {
   ...GRPC_REQUESTS,
   acceptHeader: "grpc-accept-encoding",
   parse: (body, serialization, messageBytesMax) =>
     parseEnvelope(body, { kind: "unary", serialization, messageBytesMax }),
-  async succeed(answer, message) {
-    const packed = await compress(answer, message);
-    const { trailer } = answer.set;
-    beginGrpc(answer, trailer ? copy(trailer, "", { ...STATUS_OK }) : STATUS_OK);
-    return encodeEnvelope(packed === message ? 0 : compressedFlag, packed);
+  succeed(answer, message) {
+    const packed = compress(answer, message);
+    return packed === undefined
+      ? answerGrpc(answer, 0, message)
+      : packed.then((bytes) => answerGrpc(answer, compressedFlag, bytes));
   },
-  async fail(answer, error) {
+  fail(answer, error) {
     beginGrpc(answer, trailersOf(error, answer.set.trailer));
     return NOTHING;
   },
 };
+
+function answerGrpc(answer: UnaryAnswer, flags: number, message: Uint8Array): Uint8Array {
+  const { trailer } = answer.set;
+  beginGrpc(answer, trailer ? copy(trailer, "", { ...STATUS_OK }) : STATUS_OK);
+  // A piece of a common buffer: one of its own for each answer would cost more than the call.
+  const bytes = Buffer.allocUnsafe(ENVELOPE_BYTES + message.length);
+  bytes[0] = flags;
+  bytes.writeUInt32BE(message.length, 1);
+  bytes.set(message, ENVELOPE_BYTES);
+  return bytes;
+}
 
 /** What was told once of an error that is thrown again and again, as in a flood. */
 const told = new WeakMap<ConnectError, Record<string, string>>();
@@ -59,12 +72,15 @@ function trailersOf(error: ConnectError, set: Headers | undefined): Record<strin
   return trailers;
 }
 
-function beginGrpc({ stream, headers, set, compression }: UnaryAnswer, trailers: object): void {
+function beginGrpc(
+  { stream, headers, set, compression }: UnaryAnswer,
+  trailers: Readonly<Record<string, string>>,
+): void {
   copy(set.header, "", headers);
   headers["content-type"] = grpc.contentTypeProto;
   if (compression) headers["grpc-encoding"] = compression.name;
-  stream.respond(headers, { waitForTrailers: true });
-  stream.once("wantTrailers", () => stream.sendTrailers({ ...trailers }));
+  stream.respond(headers, WITH_TRAILERS);
+  stream.on("wantTrailers", () => stream.sendTrailers(trailers));
 }
 
 const CONNECT: UnaryProtocol = {
@@ -97,7 +113,7 @@ async function beginWhole(
   { status, contentType, message }: WholeAnswer,
 ): Promise<Uint8Array> {
   const { stream, headers, set, compression } = answer;
-  const packed = await compress(answer, message);
+  const packed = (await compress(answer, message)) ?? message;
   copy(set.header, "", headers);
   copy(set.trailer, "trailer-", headers);
   headers["content-type"] = contentType;
@@ -113,9 +129,13 @@ interface WholeAnswer {
   readonly message: Uint8Array;
 }
 
-async function compress({ compression }: UnaryAnswer, bytes: Uint8Array): Promise<Uint8Array> {
-  if (!compression || bytes.byteLength < COMPRESS_BYTES_MIN) return bytes;
-  return await compression.compress(bytes);
+/** Undefined: it is sent as it is. */
+function compress(
+  { compression }: UnaryAnswer,
+  bytes: Uint8Array,
+): Promise<Uint8Array> | undefined {
+  if (!compression || bytes.byteLength < COMPRESS_BYTES_MIN) return undefined;
+  return compression.compress(bytes);
 }
 
 function copy(
@@ -131,6 +151,7 @@ function copy(
 
 /** Finds the protocol of a unary call; undefined if it is one for Connect's adapter. */
 export function unaryProtocolOf(contentType: string): UnaryProtocol | undefined {
+  if (contentType === grpc.contentTypeProto || contentType === "application/grpc") return GRPC;
   if (grpc.parseContentType(contentType)?.binary === true) return GRPC;
   const type = connect.parseContentType(contentType);
   return type?.stream === false && type.binary ? CONNECT : undefined;

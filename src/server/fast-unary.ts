@@ -1,24 +1,29 @@
 import type { ServerHttp2Stream } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
 import {
+  type Compression,
   compressionNegotiate,
   createMethodSerializationLookup,
 } from "@connectrpc/connect/protocol";
+import { encodedAnswer } from "../rpc/encoded-answer.ts";
 import type { UnaryCall } from "../rpc/unary-call.ts";
-import { clientLeft } from "./call-admission.ts";
+import { type Admission, clientLeft } from "./call-admission.ts";
+import type { EdgeLimits } from "./edge-limits.ts";
 import {
+  createDeadlines,
   directCall,
   type FastCall,
   type FastCallOptions,
-  startDeadline,
   textOf,
   timeoutOf,
 } from "./fast-call.ts";
 import { createFastContext } from "./fast-context.ts";
-import { readRequest } from "./fast-request.ts";
+import { createRequestReader } from "./fast-request.ts";
 import type { UnaryAnswer, UnaryProtocol } from "./fast-unary-protocol.ts";
 import { leaveStreamUnread } from "./leave-unread.ts";
 import { MESSAGE_COMPRESSIONS } from "./message-compression.ts";
+import { createTimeouts } from "./timeouts.ts";
+import { blameSender } from "./unreadable-message.ts";
 
 /** What {@link unaryServer} needs. */
 export interface UnaryServerOptions extends FastCallOptions {
@@ -33,6 +38,9 @@ export function unaryServer(options: UnaryServerOptions, served: UnaryCall) {
   const bounds = { readMaxBytes, writeMaxBytes };
   const messages = createMethodSerializationLookup(served.method, undefined, undefined, bounds);
   const [requests, answers] = [messages.getI(true), messages.getO(true)];
+  const readRequest = createRequestReader(limits);
+  const startDeadline = createDeadlines(limits);
+  const endAnswer = createAnswerEnd(limits);
 
   async function serve(
     call: FastCall,
@@ -41,7 +49,7 @@ export function unaryServer(options: UnaryServerOptions, served: UnaryCall) {
   ): Promise<Uint8Array> {
     const { stream, admission } = call;
     const { controller } = admission;
-    const body = await readRequest(stream, limits, protocol);
+    const body = await readRequest(stream, protocol);
     if (stream.destroyed) throw clientLeft();
     const timeout = timeoutOf(call, protocol, limits);
     if (timeout.error) throw timeout.error;
@@ -49,14 +57,15 @@ export function unaryServer(options: UnaryServerOptions, served: UnaryCall) {
     try {
       const request = await protocol.parse(body, requests, readMaxBytes, call.headers);
       const direct = directCall(call, request);
-      const context = createFastContext(call, protocol.name, direct.values, { ...timeout, set });
-      const run = () => controller.race(served.serve(request, context));
-      const done = await rules.run(direct, async (requestId) => ({
-        requestId,
-        answer: await run(),
-      }));
-      headers["x-request-id"] = done.requestId;
-      return answers.serialize(done.answer);
+      const { timeoutMs } = timeout;
+      const context = createFastContext(call, protocol.name, direct.values, { timeoutMs, set });
+      let id = "";
+      const message = await rules.run(direct, (requestId) => {
+        id = requestId;
+        return controller.race(served.serve(request, context));
+      });
+      headers["x-request-id"] = id;
+      return encodedAnswer(message) ?? answers.serialize(message);
     } finally {
       stopDeadline();
     }
@@ -65,12 +74,7 @@ export function unaryServer(options: UnaryServerOptions, served: UnaryCall) {
   return async (call: FastCall, protocol: UnaryProtocol): Promise<void> => {
     const { stream, headers: sent, admission } = call;
     const accepted = textOf(sent[protocol.acceptHeader]) ?? null;
-    const { response: compression } = compressionNegotiate(
-      MESSAGE_COMPRESSIONS,
-      null,
-      accepted,
-      "",
-    );
+    const compression = accepted === null ? null : compressionFor(accepted);
     const headers: Record<string, string> = variesByOrigin ? { vary: "Origin" } : {};
     const answer: UnaryAnswer = { stream, headers, set: {}, compression };
     let body: Uint8Array;
@@ -84,30 +88,31 @@ export function unaryServer(options: UnaryServerOptions, served: UnaryCall) {
       body = await protocol.fail(answer, toWireError(error));
     }
     admission.controller.end();
-    await endStream(stream, body, limits.answerStallMsMax);
-    leaveStreamUnread(stream, limits.lingerMsMax);
+    endAnswer(stream, body, admission);
   };
 }
 
-/**
- * Ends an answer and waits until all of it is out.
- *
- * @throws {Error} if it is closed first, or the client reads nothing for `msMax`.
- */
-function endStream(stream: ServerHttp2Stream, body: Uint8Array, msMax: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => stream.destroy(), msMax);
-    const settle = (error?: Error | null): void => {
-      clearTimeout(timer);
-      if (error) reject(error);
-      else resolve();
+function compressionFor(accepted: string): Compression | null {
+  return compressionNegotiate(MESSAGE_COMPRESSIONS, null, accepted, "").response;
+}
+
+/** Creates what ends an answer; it cuts a client off that reads nothing of it for too long. */
+function createAnswerEnd({ answerStallMsMax, lingerMsMax }: EdgeLimits) {
+  const stalls = createTimeouts(answerStallMsMax);
+  return (stream: ServerHttp2Stream, body: Uint8Array, { release }: Admission): void => {
+    const stall = stalls.start(() => stream.destroy());
+    const settle = (): void => {
+      stalls.stop(stall);
+      release();
+      leaveStreamUnread(stream, lingerMsMax);
     };
     if (body.length === 0) stream.end(settle);
     else stream.end(body, settle);
-  });
+  };
 }
 
 /** The rules of all calls have told of it already; here as in Connect's adapter. */
 function toWireError(error: unknown): ConnectError {
+  blameSender(error);
   return error instanceof ConnectError ? error : new ConnectError("internal error", Code.Internal);
 }

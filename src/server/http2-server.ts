@@ -46,8 +46,9 @@ export function createHttp2Server(limits: EdgeLimits, handlers: Http2Handlers): 
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
     keepSessionHealthy(session, limits);
+    const { remoteAddress } = session.socket; // Slow to ask for, and always the same.
     session.on("stream", (stream, headers, flags, rawHeaders) => {
-      if (handlers.take(stream, headers, rawHeaders)) return;
+      if (handlers.take(stream, headers, rawHeaders, remoteAddress)) return;
       requests.emit("stream", stream, headers, flags, rawHeaders);
     });
   });

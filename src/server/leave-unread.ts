@@ -33,10 +33,10 @@ export function leaveStreamUnread(stream: ServerHttp2Stream, lingerMsMax: number
  * Throws the body of an HTTP/1.1 request away before the answer that closes its connection: who
  * is cut off while it still writes may not see the answer. It is waited for only so long.
  */
-export async function discardBody(request: NodeRequest, lingerMsMax: number): Promise<void> {
+export async function discardBody(request: NodeRequest, msMax: number): Promise<void> {
   if ("stream" in request || request.complete || request.destroyed) return;
   const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, lingerMsMax);
+  const timer = setTimeout(resolve, msMax);
   request.once("end", resolve);
   request.once("close", resolve);
   request.resume();

@@ -10,7 +10,7 @@ import type { RpcHandler } from "./rpc-handler.ts";
 
 /** What {@link createRequestHandler} needs. */
 export interface RequestHandlerOptions {
-  readonly limits: Pick<EdgeLimits, "headerBytesMax" | "lingerMsMax">;
+  readonly limits: Pick<EdgeLimits, "headerBytesMax" | "discardMsMax">;
   readonly rpc: RpcHandler;
   readonly endpoints: (exchange: Exchange) => Promise<void>;
   readonly addresses: AddressResolver;
@@ -31,7 +31,7 @@ export function createRequestHandler(
     if (hasLargeHeaders(request)) return send(refused, refusal(431, "headers_too_large"));
     const exchange = { request, response, target, clientAddress };
     if (rpc.has(target.path)) return await rpc.handle(exchange);
-    if (mayHaveBody(request.headers)) await discardBody(request, limits.lingerMsMax);
+    if (mayHaveBody(request.headers)) await discardBody(request, limits.discardMsMax);
     await endpoints(exchange);
   }
 

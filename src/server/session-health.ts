@@ -38,11 +38,12 @@ export function keepSessionHealthy(session: ServerHttp2Session, bounds: Bounds):
 
   const timer = setInterval(check, bounds.pingIntervalMs / 2).unref();
   session.once("close", () => clearInterval(timer));
+  const onClosed = (): void => {
+    streams -= 1;
+    idleSince = performance.now();
+  };
   session.on("stream", (stream) => {
     streams += 1;
-    stream.once("close", () => {
-      streams -= 1;
-      idleSince = performance.now();
-    });
+    stream.on("close", onClosed);
   });
 }

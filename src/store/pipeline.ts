@@ -27,7 +27,8 @@ export interface PipelineOutcome {
   readonly error: Error | undefined;
 }
 
-type Callback = (error: Error | null, results: readonly StatementResult[]) => void;
+/** Without results where `pg` has given up waiting, which it says by itself. */
+type Callback = (error: Error | null, results?: readonly StatementResult[]) => void;
 
 interface Field {
   readonly name: string;
@@ -56,7 +57,8 @@ export function runPipeline(
   options: PipelineOptions,
 ): Promise<PipelineOutcome> {
   return new Promise((resolve) => {
-    const settle: Callback = (error, results) => resolve({ results, error: error ?? undefined });
+    const settle: Callback = (error, results = []) =>
+      resolve({ results, error: error ?? undefined });
     try {
       client.query(createPipeline(statements, options, settle));
     } catch (error) {

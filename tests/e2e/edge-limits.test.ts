@@ -199,13 +199,16 @@ describe("a cap", () => {
       EdgeService,
       createConnectTransport({ baseUrl, httpVersion: "1.1" }),
     );
-    const hanging = [1, 2].map(() => rejection(grpc.hang({}, { timeoutMs: 500 })));
+    const leaving = new AbortController();
+    const hanging = [1, 2].map(() => rejection(grpc.hang({}, { signal: leaving.signal })));
     while ((await capped.state()).hanging < 2);
 
     const refused = await Promise.all([rejection(grpc.echo({})), rejection(connect.echo({}))]);
 
     expect(refused.map((error) => error.code)).toEqual([8, 8]);
+    leaving.abort();
     await Promise.all(hanging);
+    while ((await capped.state()).hanging > 0);
     await expect(grpc.echo({})).resolves.toBeDefined();
   });
 });

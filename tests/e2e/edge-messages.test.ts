@@ -1,6 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { Code, createClient } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
+import { createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { callHonestly, callRaw, envelope, rejection } from "../support/edge-calls.ts";
 import { type EdgeProcess, startEdgeProcess } from "../support/edge-process.ts";
@@ -112,6 +112,17 @@ describe("a message that is too large", () => {
     expect(streaming.code).toBe(Code.ResourceExhausted);
   });
 
+  test("is told to a client that is held up while it writes, and has not read yet", async () => {
+    const client = createClient(
+      EdgeService,
+      createGrpcWebTransport({ baseUrl: url(), httpVersion: "1.1" }),
+    );
+
+    const error = await rejection(client.collect(heldUp(tooLarge, 1_500)));
+
+    expect(error.code).toBe(Code.ResourceExhausted);
+  });
+
   test("is refused while it is only announced, 4 GiB of it", async () => {
     const announced = Buffer.from([0, 0xff, 0xff, 0xff, 0xff]);
 
@@ -203,4 +214,11 @@ async function* repeat<T>(value: T, times: number): AsyncGenerator<T> {
 function upgradeRequest(): string {
   const upgrade = "connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk";
   return `GET /healthz HTTP/1.1\r\nhost: a\r\n${upgrade}\r\n\r\n`;
+}
+
+/** Nothing in this process runs between the first message and the second, as on a full machine. */
+async function* heldUp<T>(message: T, ms: number): AsyncGenerator<T> {
+  yield message;
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+  yield message;
 }

@@ -22,6 +22,10 @@ await runAsAdmin(
      using (site_id = current_setting('signet.site_id')::uuid);
    grant select, insert on papers to signet_app`,
 );
+interface Begun {
+  readonly begin: string;
+  readonly site: string;
+}
 const papers = () => sql`select id, text from papers order by id`;
 const leftOver = sql`
   select current_setting('signet.site_id', true) as site,
@@ -130,6 +134,39 @@ describe("readIn", () => {
     const found = await Promise.all(sites.map((siteId) => many.db.readIn(siteId).query(echo)));
 
     expect(found.map(({ rows }) => rows)).toEqual(sites.map((site) => [{ site }]));
+  });
+
+  test("shares a transaction with those of its Site at the same time", async () => {
+    await using many = await openTestDatabase({ poolMax: 4 });
+    const begin = sql`select now()::text as begin, current_setting('signet.site_id') as site`;
+    const ask = (siteId: SiteId) => many.db.readIn(siteId).query<Begun>(begin);
+
+    const found = await Promise.all([mine, theirs, mine, theirs, mine].map(ask));
+    const [later] = (await ask(mine)).rows;
+
+    const rows = found.flatMap((each) => each.rows);
+    expect(rows.map(({ site }) => site)).toEqual([mine, theirs, mine, theirs, mine]);
+    const beginsOf = (siteId: SiteId) =>
+      new Set(rows.filter(({ site }) => site === siteId).map((row) => row.begin));
+    expect(beginsOf(mine).size).toBe(1);
+    expect(beginsOf(theirs).size).toBe(1);
+    expect(beginsOf(mine)).not.toContain(later?.begin);
+  });
+
+  test("fails alone, whatever is asked for at the same time", async () => {
+    const number = (n: number) => sql`select ${n}::integer as number`;
+    const broken = sql`select ${"no number"}::integer as number`;
+    const unwritable = sql`select ${new Date(Number.NaN)}::timestamptz as number`;
+    const statements = [number(1), broken, number(3), unwritable, ...[5, 6, 7, 8, 9].map(number)];
+
+    const found = await Promise.allSettled(
+      statements.map((each) => db.readIn(mine).query<{ number: number }>(each)),
+    );
+
+    const numbers = found.map((each) =>
+      each.status === "fulfilled" ? each.value.rows[0]?.number : (codeOf(each.reason) ?? "none"),
+    );
+    expect(numbers).toEqual([1, "22P02", 3, "none", 5, 6, 7, 8, 9]);
   });
 
   test("works where statements must not be kept", async () => {
