@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { availableParallelism } from "node:os";
 import { inspect } from "node:util";
 import { z } from "zod";
 import { keyWeakness } from "./model/key-strength.ts";
@@ -37,7 +38,7 @@ const VARIABLES = z.object({
   SIGNET_BREACHED_PASSWORDS_URL: publicUrl().optional(),
   SIGNET_RATE_LIMIT_PERCENT: wholeNumber(1, 100_000).default(100),
   SIGNET_HASH_THREADS: wholeNumber(1, 256).optional(),
-  SIGNET_WORKERS: z.literal("1", "must be 1: more processes are not supported yet").default("1"),
+  SIGNET_WORKERS: workers().default(1),
   SIGNET_CHANGE_RETENTION_DAYS: wholeNumber(0, 3_650).default(7),
   SIGNET_CHANGE_RETENTION_ROWS: wholeNumber(10_000, 1_000_000_000).default(10_000_000),
   SIGNET_TOMBSTONE_RETENTION_DAYS: wholeNumber(1, 3_650).default(90),
@@ -89,6 +90,14 @@ function wholeNumber(min: number, max: number) {
   const problem = `must be a whole number from ${min} to ${max}`;
   const isRight = (value: string) => isWithin(value, min, max);
   return z.string().refine(isRight, problem).transform(Number);
+}
+
+/** One for each core where it is said to be "auto". */
+function workers() {
+  const isRight = (value: string) => value === "auto" || isWithin(value, 1, 256);
+  const problem = "must be auto, or a whole number from 1 to 256";
+  const toNumber = (value: string) => (value === "auto" ? availableParallelism() : Number(value));
+  return z.string().refine(isRight, problem).transform(toNumber);
 }
 
 function isWithin(value: string, min: number, max: number): boolean {

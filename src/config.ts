@@ -6,6 +6,7 @@ import {
   type MasterKeyConfig,
   readVariables,
 } from "./config-variables.ts";
+import { hasKnownPassword } from "./model/known-password.ts";
 import type { PeerConfig } from "./model/peer.ts";
 import type { Retention } from "./model/retention.ts";
 import type { Secret } from "./model/secret.ts";
@@ -19,6 +20,7 @@ export interface Config {
   readonly dataDir: string;
   /** The PostgreSQL to use; absent: Signet runs one of its own in `dataDir`. */
   readonly database: DatabaseConfig | undefined;
+  /** Connections for calls, of each process. */
   readonly databasePoolMax: number;
   /** Port of the embedded PostgreSQL; absent: any free one, kept from start to start. */
   readonly embeddedPostgresPort: number | undefined;
@@ -39,7 +41,7 @@ export interface Config {
   readonly smtpUrl: Secret | undefined;
   /** Sender of a Site that has none of its own. */
   readonly mailFrom: string;
-  /** Passwords hashed at once. */
+  /** Passwords hashed at once by each process; by default all of them together use every core. */
   readonly hashThreads: number;
   readonly forwardAuth: ForwardAuthConfig;
   /** Other Signets from which Users may come; empty: none. */
@@ -48,6 +50,7 @@ export interface Config {
   /** After so many days a key that signs access tokens is replaced by the next one. */
   readonly signingKeyDays: number;
   readonly logLevel: LogLevel;
+  /** Processes that serve. */
   readonly workers: number;
   /** What is allowed but unwise; to be logged at start. */
   readonly warnings: readonly string[];
@@ -106,7 +109,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     ...malformed,
     ...missing(given),
     ...unknown(given),
-    ...(variables ? insecure(variables) : []),
+    ...(variables ? [...insecure(variables), ...knownPasswords(variables)] : []),
   ];
   if (!variables || problems.length > 0) throw new ConfigError(problems);
   return toConfig(variables);
@@ -114,6 +117,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
 
 function toConfig(variables: ConfigVariables): Config {
   const { SIGNET_TLS_CERT_FILE: certFile, SIGNET_TLS_KEY_FILE: keyFile } = variables;
+  const { SIGNET_WORKERS: workers } = variables;
   const tls = certFile && keyFile ? Object.freeze({ certFile, keyFile }) : undefined;
   const localUrl = `${tls ? "https" : "http"}://127.0.0.1:${variables.PORT}`;
   return Object.freeze({
@@ -133,7 +137,7 @@ function toConfig(variables: ConfigVariables): Config {
     ratePercent: variables.SIGNET_RATE_LIMIT_PERCENT,
     smtpUrl: variables.SMTP_URL,
     mailFrom: variables.SMTP_FROM ?? "Signet <signet@localhost.localdomain>",
-    hashThreads: variables.SIGNET_HASH_THREADS ?? availableParallelism(),
+    hashThreads: variables.SIGNET_HASH_THREADS ?? Math.ceil(availableParallelism() / workers),
     forwardAuth: Object.freeze({
       cookieName: variables.SIGNET_FORWARD_AUTH_COOKIE,
       loginUrl: variables.SIGNET_FORWARD_AUTH_LOGIN_URL,
@@ -147,7 +151,7 @@ function toConfig(variables: ConfigVariables): Config {
     }),
     signingKeyDays: variables.SIGNET_SIGNING_KEY_DAYS,
     logLevel: variables.LOG_LEVEL,
-    workers: Number(variables.SIGNET_WORKERS),
+    workers,
     warnings: Object.freeze(warnings(variables)),
   });
 }
@@ -190,6 +194,24 @@ function insecure(variables: ConfigVariables): string[] {
       ({ name }) => `SIGNET_PEERS entry "${name}": url ${rule}`,
     ),
   ];
+}
+
+/** Of the URLs that hold a password. */
+const PASSWORD_URLS = [
+  "DATABASE_URL",
+  "DATABASE_DIRECT_URL",
+  "DATABASE_OWNER_URL",
+  "SMTP_URL",
+] as const;
+
+function knownPasswords(variables: ConfigVariables): string[] {
+  const isKnown = (name: (typeof PASSWORD_URLS)[number]) => {
+    const url = variables[name]?.reveal();
+    return url !== undefined && hasKnownPassword(url);
+  };
+  return PASSWORD_URLS.filter(isKnown).map(
+    (name) => `${name} has a password that everybody knows: make one by \`openssl rand -hex 32\``,
+  );
 }
 
 /** A misspelt name must not silently leave a default in place. */

@@ -21,6 +21,8 @@ export interface EmbeddedPostgresOptions {
   readonly version?: PostgresVersion;
   /** By default true; false is for databases that are thrown away. */
   readonly durable?: boolean;
+  /** How many connections are to be possible at least. */
+  readonly connectionsMax?: number;
 }
 
 /** A PostgreSQL of this process's own. */
@@ -65,7 +67,7 @@ export async function startEmbeddedPostgres(
 }
 
 async function start(options: EmbeddedPostgresOptions, placement: Placement) {
-  const { log, version = 18, durable = true } = options;
+  const { log, version = 18, durable = true, connectionsMax = 0 } = options;
   if (placement.home !== placement.dataDir) {
     log.info({ folder: placement.home }, "database is outside the data folder, which is closed");
   }
@@ -77,7 +79,7 @@ async function start(options: EmbeddedPostgresOptions, placement: Placement) {
   const port = await choosePort(placement.dataDir, options.port);
   const launch = async (): Promise<Postmaster> => {
     await clearLeftover(placement.cluster);
-    return await startPostmaster({ binaries, placement, port, durable });
+    return await startPostmaster({ binaries, placement, port, durable, connectionsMax });
   };
   return {
     adminUrl: `postgres://${ADMIN_NAME}:${password}@${LOOPBACK}:${port}/postgres`,

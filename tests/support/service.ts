@@ -10,6 +10,7 @@ import { until } from "./waiting.ts";
 export interface TestService extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
+  readonly pid: number;
   readonly operatorKey: string;
   /** What it has printed so far: its greeting, and mails where there is no mail server. */
   stdout(): string;
@@ -36,8 +37,10 @@ export interface ServiceOptions {
   /** Further variables; an empty one takes a variable away. */
   readonly env?: Readonly<Record<string, string>>;
   readonly port?: number;
-  /** Whether to wait until it is ready to serve; by default true. */
-  readonly ready?: boolean;
+  /** Whether to wait until it is ready to serve, or says so itself; by default true. */
+  readonly ready?: boolean | "printed";
+  /** The folder of the service's program; by default this repository. */
+  readonly folder?: string;
 }
 
 /** The same for every process, since it is the issuer of tokens. */
@@ -45,7 +48,7 @@ const PUBLIC_URL = "https://id.signet.test";
 
 const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 const HOST = "127.0.0.1";
-const START_MS_MAX = 20_000;
+const START_MS_MAX = 30_000;
 
 /** Makes keys for the processes of one Signet. */
 export function createServiceKeys(): ServiceKeys {
@@ -58,7 +61,7 @@ export function createServiceKeys(): ServiceKeys {
 /** Starts the service on a free port, and waits until it is ready. */
 export async function startService(options: ServiceOptions): Promise<TestService> {
   const { keys = createServiceKeys(), port = await freePort() } = options;
-  const service = spawnService(port, keys.operatorKey, {
+  const service = spawnService(options.folder ?? REPOSITORY, port, keys.operatorKey, {
     DATABASE_URL: options.databaseUrl,
     SIGNET_OPERATOR_KEY: keys.operatorKey,
     SIGNET_MASTER_KEYS: keys.masterKeys,
@@ -66,8 +69,9 @@ export async function startService(options: ServiceOptions): Promise<TestService
     ...options.env,
   });
   try {
-    const isUp = options.ready === false ? answersAtAll : isReady;
-    await until(() => requireAlive(service) && isUp(service.url), START_MS_MAX);
+    const { ready = true } = options;
+    const isUp = ready === "printed" ? saysSo : ready ? isReady : answersAtAll;
+    await until(() => requireAlive(service) && isUp(service), START_MS_MAX);
     return service;
   } catch (error) {
     await service.stop("SIGKILL");
@@ -75,11 +79,16 @@ export async function startService(options: ServiceOptions): Promise<TestService
   }
 }
 
+/** Starts the service with exactly these variables, and waits for nothing. */
+export function launchService(port: number, env: Readonly<Record<string, string>>): TestService {
+  return spawnService(REPOSITORY, port, "", env);
+}
+
 /** Starts the service with exactly these variables, and waits for its end. */
 export async function runService(
   env: Readonly<Record<string, string>>,
 ): Promise<{ readonly exitCode: number | null; readonly stdout: string; readonly stderr: string }> {
-  const service = spawnService(Number(env.PORT ?? 0), "", env);
+  const service = launchService(Number(env.PORT ?? 0), env);
   try {
     await until(() => service.exitCode() !== undefined, START_MS_MAX);
   } finally {
@@ -101,12 +110,13 @@ export async function freePort(): Promise<number> {
 }
 
 function spawnService(
+  folder: string,
   port: number,
   operatorKey: string,
   env: Readonly<Record<string, string>>,
 ): TestService {
   const child = spawn(process.execPath, ["src/main.ts"], {
-    cwd: REPOSITORY,
+    cwd: folder,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, HOST, PORT: `${port}`, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -125,6 +135,7 @@ function spawnService(
   return {
     url: `http://${HOST}:${port}`,
     port,
+    pid: child.pid ?? 0,
     operatorKey,
     stdout: () => output.stdout,
     stderr: () => output.stderr,
@@ -145,10 +156,14 @@ function requireAlive(service: TestService): true {
   throw new Error(`the service has ended with ${service.exitCode()}`);
 }
 
-async function isReady(url: string): Promise<boolean> {
+function saysSo({ stdout }: TestService): boolean {
+  return stdout().includes("Signet is ready");
+}
+
+async function isReady({ url }: TestService): Promise<boolean> {
   return (await fetch(`${url}/readyz`)).ok;
 }
 
-async function answersAtAll(url: string): Promise<boolean> {
+async function answersAtAll({ url }: TestService): Promise<boolean> {
   return (await fetch(`${url}/healthz`)).ok;
 }

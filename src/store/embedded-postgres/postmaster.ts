@@ -21,6 +21,8 @@ export interface PostmasterOptions {
   readonly placement: Placement;
   readonly port: number;
   readonly durable: boolean;
+  /** How many connections are to be possible at least. */
+  readonly connectionsMax: number;
 }
 
 /**
@@ -115,12 +117,13 @@ async function prepareLog(logFile: string): Promise<number> {
   return 0;
 }
 
-function serverArguments({ placement, port, durable }: PostmasterOptions): string[] {
+function serverArguments(options: PostmasterOptions): string[] {
+  const { placement, port, durable, connectionsMax } = options;
   const settings = {
     listen_addresses: LOOPBACK,
     port,
     unix_socket_directories: "",
-    max_connections: 100,
+    max_connections: Math.max(CONNECTIONS_MIN, connectionsMax + SPARE_CONNECTIONS),
     shared_buffers: "128MB",
     timezone: "UTC",
     log_timezone: "UTC",
@@ -137,6 +140,10 @@ function serverArguments({ placement, port, durable }: PostmasterOptions): strin
     ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
   ];
 }
+
+const CONNECTIONS_MIN = 100;
+/** For migrations, and for a person with psql. */
+const SPARE_CONNECTIONS = 10;
 
 const DURABLE = { synchronous_commit: "on", fsync: "on", full_page_writes: "on" };
 /** What is committed survives the death of any process, though not that of the machine. */
