@@ -8,6 +8,8 @@ import { startServiceProcess } from "./service-process.ts";
 /** A Signet with one Site, one site key and one User who is signed in. */
 export interface BenchService {
   readonly url: string;
+  /** The process that was started; it may have started others. */
+  readonly pid: number;
   /** The superuser's, to the service's own database. */
   readonly databaseUrl: string;
   readonly operatorKey: string;
@@ -18,22 +20,24 @@ export interface BenchService {
   readonly accessToken: string;
 }
 
-/** Starts the service and prepares what the rows need by its own RPCs. */
+/** Starts the service, with further variables, and prepares what rows need by its own RPCs. */
 export async function startBenchService(
   resources: AsyncDisposableStack,
   environment: NodeJS.ProcessEnv,
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<BenchService> {
   const folder = await createDataFolder();
   resources.defer(() => folder.remove());
   const paths = { dataDir: folder.path, logPath: join(folder.path, "service.log") };
-  const { url, databaseUrl } = await startServiceProcess(paths, resources, environment);
+  const started = await startServiceProcess(paths, resources, environment, settings);
+  const { url, pid, databaseUrl } = started;
   const operatorKey = (await readFile(join(folder.path, "operator-key"), "utf8")).trim();
   const { secret: siteKey } = await createSiteKey(url, operatorKey);
   const client = createSignetClient({ url, key: siteKey });
   resources.defer(() => client.close());
   const user = await signUp(client);
   const accessToken = await signIn(client, user);
-  return { url, databaseUrl, operatorKey, siteKey, client, user, accessToken };
+  return { url, pid, databaseUrl, operatorKey, siteKey, client, user, accessToken };
 }
 
 /** Creates a Site, and a key that may do all that the rows need. */

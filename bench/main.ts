@@ -2,6 +2,8 @@ import { startBenchService } from "./bench-service.ts";
 import { type BenchOptions, isWanted, parseOptions, USAGE } from "./options.ts";
 import { describeMachine, toJsonLine, toTable } from "./report.ts";
 import { ROWS } from "./rows.ts";
+import { drawScaling } from "./scaling.ts";
+import { soak } from "./soak.ts";
 import { type Finding, judge } from "./verdict.ts";
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
@@ -12,6 +14,12 @@ process.exit(await main());
 async function main(): Promise<number> {
   try {
     const options = parseOptions(process.argv.slice(2));
+    const { soak: size, json } = options;
+    if (size) {
+      await using resources = new AsyncDisposableStack();
+      const soaked = soak(size, json, resources, process.env).then(() => 0);
+      return await Promise.race([soaked, interruption()]);
+    }
     const rows = ROWS.flatMap(({ names }) => names.filter((name) => isWanted(options, name)));
     if (rows.length === 0) throw new TypeError(`no row has such a name (${USAGE})`);
     await using resources = new AsyncDisposableStack();
@@ -35,11 +43,16 @@ async function measureAll(options: BenchOptions, resources: AsyncDisposableStack
     await using own = new AsyncDisposableStack();
     resources.use(own); // An interruption clears away what is in use now.
     const { rounds, roundMs, userCount } = options;
-    const figures = await measure({ service, rounds, roundMs, userCount, resources: own });
+    const figures = await measure({
+      ...{ service, environment: process.env, rounds, roundMs, userCount },
+      resources: own,
+    });
     const found = figures.filter(({ row }) => isWanted(options, row)).map(judge);
     if (options.json) for (const finding of found) console.log(toJsonLine(finding));
     findings.push(...found);
   }
+  const { chart, userCount } = options;
+  if (chart) await drawScaling(chart, { machine, userCount, findings });
   if (!options.json) console.log(`\n${machine}\n\n${toTable(findings)}`);
   return 0;
 }

@@ -3,6 +3,8 @@ import type { BenchService } from "./bench-service.ts";
 /** What a row may use, and how much it may take. */
 export interface Bench {
   readonly service: BenchService;
+  /** That of the bench: to start another service. */
+  readonly environment: NodeJS.ProcessEnv;
   /** How often each contender is measured; odd, so that one round is the median. */
   readonly rounds: number;
   /** How long one contender is measured in a round. */
@@ -24,7 +26,7 @@ export interface Row {
 /** One number of Signet beside that of its yardstick; sample `n` of both is from round `n`. */
 export interface Figure {
   readonly row: string;
-  readonly unit: "calls/s" | "checks/s" | "frames/s" | "writes/s" | "ms" | "KiB";
+  readonly unit: "calls/s" | "checks/s" | "frames/s" | "writes/s" | "ms" | "µs" | "KiB";
   readonly samples: readonly number[];
   readonly yardstick: { readonly name: string; readonly samples: readonly number[] };
   /** The ratio to reach: at least for rates, at most for times. */

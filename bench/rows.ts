@@ -7,6 +7,7 @@ import { login } from "./rows/login.ts";
 import { loginFlood } from "./rows/login-flood.ts";
 import { lookUp } from "./rows/look-up.ts";
 import { mirrorSnapshot } from "./rows/mirror-snapshot.ts";
+import { processes } from "./rows/processes.ts";
 import { reconcile } from "./rows/reconcile.ts";
 import { seenToken } from "./rows/seen-token.ts";
 import { usersAtScale } from "./rows/users-at-scale.ts";
@@ -28,4 +29,5 @@ export const ROWS: readonly Row[] = [
   reconcile,
   importUsers,
   usersAtScale,
+  processes,
 ];

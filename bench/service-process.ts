@@ -14,12 +14,15 @@ const POLL_MS = 50;
 /** Where a service that was started is reached. */
 export interface ServiceProcess {
   readonly url: string;
+  /** The process that was started; it may have started others. */
+  readonly pid: number;
   /** The superuser's, to the service's own database: for what no RPC does. */
   readonly databaseUrl: string;
 }
 
 /**
- * Starts the service, as `npm start` does, with its own database, and waits until it is ready.
+ * Starts the service, as `npm start` does, with its own database and further variables, and waits
+ * until it is ready.
  *
  * What it prints goes to a file, as it does where a service is run in earnest: nobody has to
  * keep up with reading it.
@@ -28,6 +31,7 @@ export async function startServiceProcess(
   { dataDir, logPath }: { readonly dataDir: string; readonly logPath: string },
   resources: AsyncDisposableStack,
   environment: NodeJS.ProcessEnv,
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<ServiceProcess> {
   const [port, postgresPort] = [await freePort(), await freePort()];
   const url = `http://127.0.0.1:${port}`;
@@ -37,6 +41,7 @@ export async function startServiceProcess(
     PORT: `${port}`,
     SIGNET_DATA_DIR: dataDir,
     SIGNET_POSTGRES_PORT: `${postgresPort}`,
+    ...settings,
   });
   // Before it is ready, so that an interruption finds it.
   resources.defer(() => stopProcess(child));
@@ -44,7 +49,7 @@ export async function startServiceProcess(
   await untilReady(child, url, logPath);
   const password = await readFile(join(dataDir, "postgres-password"), "utf8");
   const databaseUrl = `postgres://postgres:${password}@127.0.0.1:${postgresPort}/signet`;
-  return { url, databaseUrl };
+  return { url, pid: child.pid ?? 0, databaseUrl };
 }
 
 function spawnService({ fd }: FileHandle, env: NodeJS.ProcessEnv): ChildProcess {
@@ -65,7 +70,8 @@ function programEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(names.map((name) => [name, environment[name]]));
 }
 
-async function freePort(): Promise<number> {
+/** Returns a port that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
@@ -82,7 +88,8 @@ async function untilReady(child: ChildProcess, url: string, logPath: string): Pr
     if (ended) throw new Error(`Signet has ended before it was ready:\n${await tail(logPath)}`);
     const response = await fetch(`${url}/readyz`).catch(() => undefined);
     await response?.body?.cancel();
-    if (response?.ok) return;
+    // The word of one of several processes is not that of all.
+    if (response?.ok && (await readFile(logPath, "utf8")).includes("Signet is ready")) return;
     await sleep(POLL_MS);
   }
   throw new Error(`Signet is not ready after ${START_MS_MAX / 1_000} s:\n${await tail(logPath)}`);

@@ -40,7 +40,8 @@ export const loginFlood: Row = {
   async measure(bench) {
     const { service, resources, roundMs } = bench;
     const checker = resources.use(forkChild<CheckPasswords, PasswordChecks>(PASSWORD_CHECK));
-    const capacity = availableParallelism() * (await checker.ask({ ms: roundMs })).perSecond;
+    const capacity =
+      availableParallelism() * (await checker.ask({ ms: roundMs, atOnce: 1 })).perSecond;
     const flooder = resources.use(forkChild<Flood, FloodResult>(FLOOD));
     const { secret } = await createSiteKey(service.url, service.operatorKey, "flooded.example.com");
     const flood = {

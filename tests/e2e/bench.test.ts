@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { hasNginx } from "../../bench/nginx.ts";
+import { tellsUsage } from "../../bench/process-usage.ts";
 
 let folder: string;
 
@@ -42,6 +43,7 @@ describe("npm run bench", () => {
       "tokens: local check beside a Map lookup",
       ...(hasNginx() ? ["forward-auth: throughput through nginx"] : []),
       "login: throughput",
+      "login: throughput beside all cores at once",
       "login: ValidateToken during a flood (p99)",
       "login: shed answers (p99)",
       "login: another Site during a flood",
@@ -64,6 +66,12 @@ describe("npm run bench", () => {
       "users: first page of a list",
       "users: first page by the beginning of an address",
       "users: first page of those created since",
+      ...[2, 4]
+        .filter((count) => count <= availableParallelism())
+        .flatMap((count) => [
+          `processes: throughput of ${count}`,
+          ...(tellsUsage() ? [`processes: processor time of a call with ${count}`] : []),
+        ]),
     ]);
     for (const row of rows) {
       expect(Object.keys(row)).toEqual(FIELDS);
@@ -71,7 +79,7 @@ describe("npm run bench", () => {
       expect(Number(row.value) / Number(row.yardstick) / Number(row.ratio)).toBeCloseTo(1, 2);
     }
     expect(await readdir(folder)).toEqual([]);
-  });
+  }, 300_000);
 
   test("clears away what it has started when it is interrupted", async () => {
     const bench = startBench("--quick", "login");
