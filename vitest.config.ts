@@ -26,6 +26,7 @@ export default defineConfig({
       project("architecture", 30_000),
       project("integration", 60_000, [postgres]),
       project("e2e", 120_000, [postgres]),
+      project("seeds", 120_000, [postgres]),
       project("faults", 300_000, [postgres]),
     ],
   },

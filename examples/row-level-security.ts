@@ -1,4 +1,4 @@
-import express from "express";
+import express, { type NextFunction, type Request, type Response } from "express";
 import { Pool } from "pg";
 import {
   createExpressMiddleware,
@@ -14,6 +14,7 @@ const pool = new Pool({ connectionString: process.env.DATABASE_URL });
 pool.on("error", (error) => console.error(`an idle connection was lost: ${error.message}`));
 
 const app = express();
+app.get("/healthz", (_request, response) => void response.json({ status: "alive" }));
 app.use(createExpressMiddleware({ verifier }), express.json());
 
 app.get("/trades", async (request, response) => {
@@ -32,6 +33,14 @@ app.post("/trades", async (request, response) => {
     return rows[0]?.id;
   });
   response.status(201).json({ id });
+});
+
+// What went wrong is for the log, and nobody else's business.
+app.use((error: Error, _request: Request, response: Response, _next: NextFunction) => {
+  const isBadRequest = "status" in error && error.status === 400;
+  if (!isBadRequest) console.error(error);
+  const answer = isBadRequest ? "the body is no JSON" : "something went wrong";
+  response.status(isBadRequest ? 400 : 500).json({ error: answer });
 });
 
 const server = app.listen(Number(PORT), "127.0.0.1", () => console.log("the app is ready"));

@@ -91,11 +91,11 @@ function openParts(
   { signal }: Interruption,
 ): Parts & AsyncDisposable {
   const { site: siteId, table = DEFAULT_TABLES.users, revocationsTable } = options;
-  const { tombstones, name, clientId } = options;
+  const { tombstones, name, clientId, once } = options;
   const place = { client, pool, siteId, clientId, signal };
   const onEvent = (event: UserMirrorEvent) => reportEvent(context, options, event);
   const users = options.users
-    ? createUserMirror({ ...place, table, tombstones, name, onEvent })
+    ? createUserMirror({ ...place, table, tombstones, name, reports: !once, onEvent })
     : undefined;
   const revocations = options.revocations
     ? createRevocationMirror({ ...place, table: revocationsTable })

@@ -47,7 +47,7 @@ export async function leadMirror<Transaction>(
     everyMs: reconcileEverySeconds * 1_000,
     deepEveryMs: deepReconcileEverySeconds * 1_000,
   });
-  const { name = "users" } = options;
+  const { name = "users", reports = true } = options;
   const reporter = createMirrorReporter({ client, siteId, name, ledger, storage, health, status });
   options.setWake(reporter.wake);
 
@@ -69,7 +69,8 @@ export async function leadMirror<Transaction>(
 
   const ending = new AbortController();
   const following = AbortSignal.any([signal, writer.lost, ending.signal]);
-  const beside = Promise.all([keeper.run(following), reporter.run(following)]);
+  const reporting = reports ? reporter.run(following) : undefined;
+  const beside = Promise.all([keeper.run(following), reporting]);
   const subscribe = ({ cursor, start, signal: ended }: StreamStart) =>
     client.subscribe({ ...subscriptionOptions(options), cursor, start, signal: ended });
   try {

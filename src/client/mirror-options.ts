@@ -31,6 +31,11 @@ export interface UserMirrorOptions<Transaction> {
    */
   readonly name?: string | undefined;
   /**
+   * Whether to tell Signet how the Mirror is; default true. Not for one that runs now and then:
+   * Signet would call it silent in between.
+   */
+  readonly reports?: boolean | undefined;
+  /**
    * How often the leading instance compares the Mirror with the Site and puts right what
    * differs, in seconds; default 86,400 (a day); 0: only where sums or cursors give a reason.
    */

@@ -1,5 +1,6 @@
 import type { SiteId, UserId } from "../model/id.ts";
 import { LIMITS } from "../model/limits.ts";
+import { deleteMirrors } from "../store/mirrors.ts";
 import {
   awaitLateUsers,
   listErasingSites,
@@ -76,7 +77,10 @@ async function eraseNext(
     const now = deps.clock.now();
     const locked = await lockLivingUsers(tx, siteId, living);
     if (locked.length > 0) await eraseUsers(deps, tx, siteId, locked, now);
-    if (end === undefined) await noteSiteErased(tx, siteId, now);
+    if (end === undefined) {
+      await deleteMirrors(tx, siteId);
+      await noteSiteErased(tx, siteId, now);
+    }
     return { users: locked.length, end };
   });
 }

@@ -1,7 +1,8 @@
-import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { LIMITS } from "../model/limits.ts";
 import type { WebhookProblem } from "../model/webhook.ts";
+import { createKeptConnections } from "./kept-connections.ts";
 import { AddressRefusedError, hostOf, routeTo } from "./outward-get.ts";
 
 /** Posts events to the receivers of webhooks. */
@@ -38,6 +39,10 @@ export function createWebhookPost(options: {
   readonly timeoutMs?: number;
 }): WebhookPost {
   const { internalHosts, timeoutMs = LIMITS.webhookTimeoutMs } = options;
+  const kept = createKeptConnections();
+  const routeOf = (url: URL): Route => {
+    return { ...routeTo(url, internalHosts), agent: kept.agentFor(url) };
+  };
   return {
     mayCall(url) {
       try {
@@ -53,7 +58,7 @@ export function createWebhookPost(options: {
       const signal = AbortSignal.timeout(timeoutMs);
       let status = 0;
       try {
-        const answer = await open(request, internalHosts, signal);
+        const answer = await open(request, routeOf, signal);
         status = answer.statusCode ?? 0;
         const problem = await judge(answer, status);
         return { status, problem, pauseMs: pauseMsOf(answer.headers["retry-after"]) };
@@ -70,17 +75,35 @@ function isOwnMachine({ hostname }: URL): boolean {
   return /^(?:.+\.)?localhost\.?$/i.test(hostname);
 }
 
-function open(
+type Route = Pick<RequestOptions, "agent" | "lookup">;
+
+/**
+ * A kept connection may end just when it is used again. That says nothing about the receiver, so
+ * the event is posted once more by a connection of its own; if it came twice, its id says so.
+ */
+async function open(
   { url: text, headers, body }: WebhookRequest,
-  internalHosts: readonly string[],
+  routeOf: (url: URL) => Route,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
   const url = new URL(text);
-  const options = { method: "POST", headers, signal, ...routeTo(url, internalHosts) };
   const send = url.protocol === "https:" ? httpsRequest : httpRequest;
-  return new Promise((resolve, reject) => {
-    send(url, options, resolve).on("error", reject).end(body);
-  });
+  const route = routeOf(url);
+  const post = (agent: Route["agent"]) => {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage | undefined>();
+    const options = { method: "POST", headers, signal, ...route, agent };
+    const sent = send(url, options, resolve);
+    sent.on("error", (error) => {
+      const isStale = sent.reusedSocket && "code" in error && error.code === "ECONNRESET";
+      if (isStale) resolve(undefined);
+      else reject(error);
+    });
+    sent.end(body);
+    return promise;
+  };
+  const answer = (await post(route.agent)) ?? (await post(false));
+  if (!answer) throw new Error("a new connection was taken for a kept one");
+  return answer;
 }
 
 /** A redirect is refused like any other status: where it leads was checked by nobody. */

@@ -192,3 +192,8 @@ function toReconcile(row: MirrorRow): Reconcile | undefined {
     repairedCount: row.repaired_count,
   };
 }
+
+/** Forgets every Mirror of a Site. */
+export async function deleteMirrors(db: Queryable, siteId: SiteId): Promise<void> {
+  await db.query(sql`delete from signet.mirrors where site_id = ${siteId}`);
+}

@@ -1,26 +1,32 @@
-import { randomBytes, randomUUID } from "node:crypto";
 import type { DescMethod } from "@bufbuild/protobuf";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { Scope } from "../../gen/signet/v1/access_pb.ts";
+import { signUpWithFactor } from "../support/authenticator.ts";
 import {
   type Clients,
+  createKey,
   grpcClients,
   logIn,
   openSite,
   type SignedIn,
   signUp,
   unique,
-  uniqueEmail,
 } from "../support/builders.ts";
 import { openTestDatabase, type TestDatabase } from "../support/database.ts";
 import { callAsSeen, type SeenAnswer } from "../support/isolation-calls.ts";
 import { type IdField, idFieldsOf, type Kind, withField } from "../support/isolation-fields.ts";
 import { REQUESTS } from "../support/isolation-requests.ts";
 import {
+  type DeliveryNames,
+  isUserName,
+  makeDelivery,
   makePageToken,
   makeThing,
   makeUser,
   type NamedSite,
+  randomNames,
+  scrambled,
   type UserNames,
 } from "../support/isolation-things.ts";
 import { startService, type TestService } from "../support/service.ts";
@@ -28,9 +34,14 @@ import { signetServices } from "../support/signet-services.ts";
 import { digestSite, settledRows } from "../support/site-rows.ts";
 
 /** So many Users of the other Site are named, each once, since names are taken by being used. */
-const FOREIGN_USERS = 240;
+const FOREIGN_USERS = 250;
 /** Callers by credential. An operator may name every Site, and so is none of them. */
 const CALLERS = ["a site key", "a User", "an admin"] as const;
+/** What a Peer may call, nobody else may: it has a key of its own. */
+const OF_PEERS = /Peer/;
+type CallerName = (typeof CALLERS)[number] | "a peer";
+/** Of the person whose password a Peer knows. */
+const KNOWN_NAME = unique("u");
 const MALFORMED = ["x", "not an id\n", "../..", "é".repeat(70)];
 
 const methods = (await signetServices()).flatMap((service) => service.methods);
@@ -42,7 +53,10 @@ let database: TestDatabase;
 let service: TestService;
 let home: NamedSite;
 let foreign: NamedSite;
-let people: Readonly<Record<(typeof CALLERS)[number], { credential: string; person: SignedIn }>>;
+let people: Readonly<Record<CallerName, { credential: string; person: SignedIn }>>;
+let ownDelivery: DeliveryNames;
+/** The right one for the challenge of a Peer: it alone tells that challenge from none. */
+let recoveryCode: string | undefined;
 let foreignUsers: UserNames[];
 let foreignThings: ReadonlyMap<Kind, string>;
 let before: Readonly<Record<string, string>>;
@@ -54,14 +68,18 @@ beforeAll(async () => {
   service = await startService({ databaseUrl: database.appUrl, env });
   [home, foreign] = [await openNamedSite(), await openNamedSite()];
   const { backend, key } = home.site;
-  const [plain, admin] = [await signUp(backend), await signUp(backend)];
+  const [plain, admin, known] = await Promise.all([1, 2, 3].map(() => signUp(backend)));
+  if (!plain || !admin || !known) throw new Error("three people are needed");
   await backend.users.updateUser({ userId: admin.userId, roles: { roles: ["admin"] } });
   const { accessToken } = await logIn(backend, admin.email, admin.password);
   people = {
     "a site key": { credential: key, person: plain },
     "a User": { credential: plain.accessToken, person: plain },
     "an admin": { credential: accessToken, person: admin },
+    "a peer": { credential: await makePeerKey(), person: known },
   };
+  await backend.users.updateUser({ userId: known.userId, username: KNOWN_NAME });
+  ownDelivery = await makeDelivery(home);
   const kinds = new Set(matrix.map(([, , { kind }]) => kind));
   foreignThings = await makeForeignThings(kinds);
   foreignUsers = await Promise.all(Array.from({ length: FOREIGN_USERS }, () => makeUser(foreign)));
@@ -101,7 +119,7 @@ describe("what another Site has, named in", () => {
   });
 
   test.each(matrix)("%s, is as if there were none", async (_name, method, field) => {
-    for (const caller of CALLERS) {
+    for (const caller of callersOf(method)) {
       const [known, unknown] = await foreignAndRandom(method, field);
       const ofForeign = await call(method, field, caller, known);
       const ofRandom = await call(method, field, caller, unknown);
@@ -114,7 +132,7 @@ describe("what another Site has, named in", () => {
 
   test.each(matrix)("%s, is told from what is no name at all", async (_name, method, field) => {
     for (const value of MALFORMED) {
-      const answer = await call(method, field, "a site key", value);
+      const answer = await call(method, field, firstCallerOf(method), value);
 
       expect({ value, code: answer.code }).not.toEqual({ value, code: "internal" });
     }
@@ -139,8 +157,8 @@ const SILENT = new Set([
 /** What a field may name and change nothing: the id of what is created, and filters. */
 const FREE =
   /^((Create(User|ApiKey|Site|Webhook)|InviteUser|Register|ReportMirror) id|.*device_token)$/;
-/** Not built yet, about what another field names, or the end of the Site that all else needs. */
-const LEFT_OUT = /ListWebhookDeliveries|RedeliverWebhook|Peer|DeleteSite/;
+/** The end of the Site that all else needs. */
+const LEFT_OUT = /DeleteSite/;
 
 describe("an own object, named in", () => {
   const told = matrix.filter(
@@ -152,22 +170,32 @@ describe("an own object, named in", () => {
     const own = await ownThing(method, field);
     const [, unknown] = await foreignAndRandom(method, field);
 
-    const ofRandom = await call(method, field, "a site key", unknown);
-    const ofOwn = await call(method, field, "a site key", own);
+    const caller = firstCallerOf(method);
+    const ofRandom = await call(method, field, caller, unknown);
+    const ofOwn = await call(method, field, caller, own);
     if (ofRandom.code === "permission_denied" && ofOwn.code === "permission_denied") return;
 
     expect(ofOwn.text).not.toBe(ofRandom.text);
   });
 });
 
+function callersOf({ name }: DescMethod): readonly CallerName[] {
+  return OF_PEERS.test(name) ? [...CALLERS, "a peer"] : CALLERS;
+}
+
+/** The one who may. */
+function firstCallerOf({ name }: DescMethod): CallerName {
+  return OF_PEERS.test(name) ? "a peer" : "a site key";
+}
+
 async function call(
   method: DescMethod,
   field: IdField,
-  caller: (typeof CALLERS)[number],
+  caller: CallerName,
   value: string,
 ): Promise<SeenAnswer> {
   const { credential, person } = people[caller];
-  const own = { ...person, siteId: home.site.siteId };
+  const own = { ...person, ...ownNames(), recoveryCode };
   const request = withField(method, REQUESTS[method.name]?.(own) ?? {}, field.path, value);
   return await callAsSeen(service.url, method, request, { credential, sent: value });
 }
@@ -202,9 +230,36 @@ async function foreignPage({ name }: DescMethod): Promise<string> {
 
 async function ownThing(method: DescMethod, { kind, path }: IdField): Promise<string> {
   if (path === "actor_id") return people["a site key"].person.userId; // Who has done something.
+  const isOfDeliveries = method.name === "ListWebhookDeliveries";
+  if (isOfDeliveries && kind === "user") return ownDelivery.userId;
+  if (kind === "delivery") return ownDelivery.deliveryId;
+  if (method.name === "VerifyPeerLogin" && kind === "email") return people["a peer"].person.email;
+  if (method.name === "VerifyPeerLogin" && kind === "username") return KNOWN_NAME;
+  if (method.name === "CompletePeerMfa" && kind === "challengeToken") return await peerChallenge();
   if (kind !== "pageToken" && kind !== "resumeToken") return await makeThing(home, kind);
-  const own = { ...people["a site key"].person, siteId: home.site.siteId };
+  const own = { ...people["a site key"].person, ...ownNames() };
   return await makePageToken(home, method, REQUESTS[method.name]?.(own) ?? {});
+}
+
+function ownNames() {
+  const { webhookId, deliveryId } = ownDelivery;
+  return { siteId: home.site.siteId, webhookId, deliveryId };
+}
+
+async function makePeerKey(): Promise<string> {
+  return await createKey(home.operator, home.site.siteId, { scopes: [Scope.PEER] });
+}
+
+/** Good with the key that it was made for alone. */
+async function peerChallenge(): Promise<string> {
+  const enrolled = await signUpWithFactor(home.site.backend, home.asUser);
+  const { email, password, recoveryCodes } = enrolled;
+  recoveryCode = recoveryCodes[0];
+  const { sync } = grpcClients(service.url, people["a peer"].credential);
+  const identifier = { case: "email", value: email } as const;
+  const { result } = await sync.verifyPeerLogin({ identifier, password });
+  if (result.case === "mfaChallenge") return result.value.challengeToken;
+  throw new Error(`the Peer's login answered with ${result.case}`);
 }
 
 async function makeForeignThings(kinds: ReadonlySet<Kind>): Promise<ReadonlyMap<Kind, string>> {
@@ -220,7 +275,8 @@ async function makeForeignThings(kinds: ReadonlySet<Kind>): Promise<ReadonlyMap<
   }
   const stranger = await signUp(foreign.site.backend);
   await logIn(foreign.site.backend, stranger.email, stranger.password);
-  const own = { ...stranger, siteId: foreign.site.siteId };
+  const webhookId = things.get("webhook") ?? "";
+  const own = { ...stranger, siteId: foreign.site.siteId, webhookId };
   for (const [, method, { kind }] of matrix) {
     if (kind !== "pageToken" && kind !== "resumeToken") continue;
     pages.set(
@@ -229,23 +285,6 @@ async function makeForeignThings(kinds: ReadonlySet<Kind>): Promise<ReadonlyMap<
     );
   }
   return things;
-}
-
-function isUserName(kind: Kind): kind is keyof UserNames {
-  return ["user", "email", "username", "externalId"].includes(kind);
-}
-
-/** As long as those of Users. */
-function randomNames(): UserNames {
-  const [email, username, externalId] = [uniqueEmail(), unique("u"), unique("x")];
-  return { user: randomUUID(), email, username, externalId };
-}
-
-/** The same form, and the same Site in clear, but with other random bits at the end. */
-function scrambled(name: string): string {
-  if (/^[0-9a-f-]{36}$/.test(name)) return randomUUID();
-  const end = 24;
-  return name.slice(0, -end) + randomBytes(end).toString("base64url").slice(0, end);
 }
 
 async function openNamedSite(): Promise<NamedSite> {

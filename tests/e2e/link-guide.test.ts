@@ -1,13 +1,11 @@
 import { readFileSync } from "node:fs";
-import { chmod, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import * as bcrypt from "bcrypt";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type AppDatabase, openAppDatabase } from "../support/app-database.ts";
 import { signUp, unique, uniqueEmail } from "../support/builders.ts";
 import { openGuide } from "../support/guide.ts";
-import { openTestFolder } from "../support/postgres.ts";
 import { runProgram } from "../support/programs.ts";
+import { pathWithSignet } from "../support/signet-command.ts";
 import { openSiteOnService, type SiteOnService } from "../support/site-on-service.ts";
 
 const PASSWORD = "four quiet otters swim";
@@ -27,7 +25,7 @@ const email = uniqueEmail();
 beforeAll(async () => {
   [home, app] = await Promise.all([openSiteOnService(), openAppDatabase()]);
   environment = {
-    PATH: `${await makeCommand()}:${process.env.PATH}`,
+    PATH: await pathWithSignet(),
     SIGNET_URL: home.service.url,
     SIGNET_KEY: home.site.key,
     APP_DATABASE_URL: app.url,
@@ -45,15 +43,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all([home, app].map((each) => each[Symbol.asyncDispose]()));
 });
-
-/** Puts a program `signet` into a folder of its own, as an installation would. */
-async function makeCommand(): Promise<string> {
-  const folder = await openTestFolder();
-  const path = join(folder, "signet");
-  await writeFile(path, `#!/bin/sh\nexec "${process.execPath}" src/cli/main.ts "$@"\n`);
-  await chmod(path, 0o755);
-  return folder;
-}
 
 async function signIn(address: string, password: string, ...words: readonly string[]) {
   const given = ["examples/link-users.ts", address, password, ...words];

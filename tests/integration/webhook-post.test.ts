@@ -33,6 +33,28 @@ describe("a request to a receiver", () => {
     expect(elsewhere.paths).toEqual([]);
   });
 
+  test("goes on a connection that is kept for it, if that has not ended", async () => {
+    const sockets = new Set<unknown>();
+    let dropsNext = false;
+    await using target = await startHttpTarget((request, response) => {
+      sockets.add(request.socket);
+      if (dropsNext) request.socket.destroy();
+      else response.writeHead(200).end("thanks");
+      dropsNext = false;
+    });
+
+    const kept = [await post(own, target.url), await post(own, target.url)];
+    const connections = sockets.size;
+    dropsNext = true;
+    const again = await post(own, target.url);
+    const accepted = { status: 200, problem: undefined, pauseMs: undefined };
+
+    expect([...kept, again]).toEqual([accepted, accepted, accepted]);
+    expect(connections).toBe(1);
+    expect(sockets.size).toBe(2);
+    expect(target.paths).toHaveLength(4);
+  });
+
   test("reads no more of an endless answer than it may", async () => {
     await using target = await startHttpTarget((_, response) => {
       const more = setInterval(() => response.write("x".repeat(16_384)), 1);

@@ -12,6 +12,8 @@ import { until } from "./waiting.ts";
 export interface EdgeProxy extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
+  /** What it has logged of late. */
+  log(): string;
 }
 
 /** Where the addresses of an example lead to in a test. */
@@ -89,7 +91,8 @@ async function startProxy(
     await stop();
     throw new Error(`${program} did not start:\n${log}`, { cause: error });
   }
-  return { url: `http://127.0.0.1:${port}`, port, [Symbol.asyncDispose]: stop };
+  const log = () => running.output.tail();
+  return { url: `http://127.0.0.1:${port}`, port, log, [Symbol.asyncDispose]: stop };
 }
 
 function withAddresses(text: string, addresses: Readonly<Record<string, string>>): string {

@@ -8,15 +8,15 @@ export interface RunningExample extends AsyncDisposable {
   readonly program: RunningProgram;
 }
 
-/** Starts an example that says when it is ready. */
+/** Starts an example that says when it is ready, by default on a port that nobody listens on. */
 export async function startExample(
   name: string,
   environment: Readonly<Record<string, string>>,
 ): Promise<RunningExample> {
-  const port = await freePort();
+  const port = environment.PORT ?? `${await freePort()}`;
   const program = startProgram(process.execPath, [`examples/${name}.ts`], {
     ...environment,
-    PORT: `${port}`,
+    PORT: port,
   });
   await program.output.waitFor(/the app is ready/, `examples/${name}.ts`);
   return {

@@ -7,6 +7,10 @@ export interface OwnNames {
   readonly email: string;
   readonly password: string;
   readonly siteId: string;
+  /** A webhook, and a delivery of it. */
+  readonly webhookId?: string;
+  readonly deliveryId?: string;
+  readonly recoveryCode?: string | undefined;
 }
 
 const PASSWORD = "seven brisk herons wade";
@@ -97,11 +101,19 @@ export const REQUESTS: Readonly<Record<string, (own: OwnNames) => Json>> = {
   RotateWebhookSecret: () => ({ id: ID }),
   DeleteWebhook: () => ({ id: ID }),
   SendTestWebhook: () => ({ id: ID }),
-  ListWebhookDeliveries: () => ({ webhook_id: ID }),
-  RedeliverWebhook: () => ({ webhook_id: ID, delivery_id: ID }),
+  ListWebhookDeliveries: ({ webhookId = ID }) => ({ webhook_id: webhookId }),
+  RedeliverWebhook: ({ webhookId = ID, deliveryId = ID }) => {
+    return { webhook_id: webhookId, delivery_id: deliveryId };
+  },
   ListPeers: () => ({}),
   TestPeer: () => ({ name: "peer" }),
   CheckPeer: () => ({}),
   VerifyPeerLogin: ({ email, password }) => ({ email, password }),
-  CompletePeerMfa: () => ({ challenge_token: "sgn_ch_none", ...CODE }),
+  CompletePeerMfa: ({ recoveryCode }) => {
+    return {
+      challenge_token: "sgn_ch_none",
+      ...CODE,
+      ...(recoveryCode && { recovery_code: recoveryCode }),
+    };
+  },
 };

@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Scope } from "../../gen/signet/v1/access_pb.ts";
 import { Delivery, type OneTimeToken } from "../../gen/signet/v1/auth_service_pb.ts";
@@ -74,7 +74,7 @@ export async function makeThing(at: NamedSite, kind: Kind): Promise<string> {
     case "webhook":
       return await makeWebhook(at);
     case "delivery":
-      return randomUUID(); // Belongs to a webhook, which is looked for first.
+      return (await makeDelivery(at)).deliveryId;
     case "pageToken":
     case "resumeToken":
       throw new Error("belongs to a list: see makePageToken");
@@ -114,15 +114,33 @@ async function aPage({ backend }: TestSite) {
   return await backend.users.listUsers({ pageSize: 1 });
 }
 
-/** Switched off, so that it stays as it is; a delivery of it waits. */
+/** What names a delivery, and what it is of and about. */
+export interface DeliveryNames {
+  readonly webhookId: string;
+  readonly deliveryId: string;
+  readonly userId: string;
+}
+
+/** Makes a webhook with deliveries that wait, and returns what names one of them. */
+export async function makeDelivery(at: NamedSite): Promise<DeliveryNames> {
+  const webhookId = await makeWebhook(at);
+  const { deliveries } = await at.site.backend.sync.listWebhookDeliveries({ webhookId });
+  const [{ id = "", userId = "" } = {}] = deliveries;
+  return { webhookId, deliveryId: id, userId };
+}
+
+/** Switched off, so that it stays as it is; two deliveries of it wait. */
 async function makeWebhook({ site }: NamedSite): Promise<string> {
   const { sync, users } = site.backend;
-  await users.createUser({ email: uniqueEmail() });
-  const first = await until(async () => (await sync.getSyncHealth({})).health?.head);
+  for (let n = 0; n < 2; n++) await users.createUser({ email: uniqueEmail() });
+  const last = await until(async () => {
+    const { health } = await sync.getSyncHealth({});
+    return health && health.head > 1n ? health.head : undefined;
+  });
   const { webhook } = await sync.createWebhook({ url: "https://hooks.invalid/a" });
   const id = webhook?.id ?? "";
   await sync.updateWebhook({ id, enabled: false });
-  const range = { firstPosition: first, lastPosition: first };
+  const range = { firstPosition: last - 1n, lastPosition: last };
   await sync.redeliverWebhook({ webhookId: id, what: { case: "range", value: range } });
   return id;
 }
@@ -159,4 +177,23 @@ async function makeDevice({ site }: NamedSite): Promise<string> {
 
 function textOf(answer: { readonly oneTimeToken?: OneTimeToken | undefined }): string {
   return answer.oneTimeToken?.token ?? "";
+}
+
+/** Whether it is one of the names of a User. */
+export function isUserName(kind: Kind): kind is keyof UserNames {
+  return ["user", "email", "username", "externalId"].includes(kind);
+}
+
+/** Names that nobody has, as long as those of Users. */
+export function randomNames(): UserNames {
+  const [email, username, externalId] = [uniqueEmail(), unique("u"), unique("x")];
+  return { user: randomUUID(), email, username, externalId };
+}
+
+/** The same form, and the same Site in clear, but with other random bits at the end. */
+export function scrambled(name: string): string {
+  if (/^[0-9a-f-]{36}$/.test(name)) return randomUUID();
+  if (name.startsWith("evt_")) return name.replace(/[0-9a-f]{32}/, randomBytes(16).toString("hex"));
+  const end = 24;
+  return name.slice(0, -end) + randomBytes(end).toString("base64url").slice(0, end);
 }

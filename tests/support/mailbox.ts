@@ -6,7 +6,11 @@ import { until } from "./waiting.ts";
 /** A mail as it has arrived. */
 export interface ReceivedMail {
   readonly to: string;
+  /** Name and address of the sender, as they stand in the mail. */
+  readonly from: string;
   readonly subject: string;
+  /** Empty: it has none. */
+  readonly link: string;
   /** The one-time token of its link; empty: it has none. */
   readonly token: string;
 }
@@ -48,8 +52,9 @@ export function printedMails(service: Pick<TestService, "stdout">): ReceivedMail
   const [, ...mails] = service.stdout().split("mail, printed and not sent:\n");
   return mails.map((mail) => ({
     to: /^ {2}to: +(.+)$/m.exec(mail)?.[1] ?? "",
+    from: /^ {2}from: +(.+)$/m.exec(mail)?.[1] ?? "",
     subject: /^ {2}subject: (.+)$/m.exec(mail)?.[1] ?? "",
-    token: tokenIn(mail),
+    ...linkIn(mail),
   }));
 }
 
@@ -65,9 +70,14 @@ function readSource(source: string): Omit<ReceivedMail, "to"> {
   const unfolded = source.replace(/\r\n[ \t]+/g, " ");
   // Quoted-printable (RFC 2045 §6.7) breaks lines and writes `=` as `=3D`.
   const body = source.replace(/=\r\n/g, "").replace(/=3D/g, "=");
-  return { subject: /^Subject: (.+)$/m.exec(unfolded)?.[1] ?? "", token: tokenIn(body) };
+  return {
+    from: /^From: (.+)$/m.exec(unfolded)?.[1] ?? "",
+    subject: /^Subject: (.+)$/m.exec(unfolded)?.[1] ?? "",
+    ...linkIn(body),
+  };
 }
 
-function tokenIn(body: string): string {
-  return /[?&]token=(sgn_ot_[\w-]+)/.exec(body)?.[1] ?? "";
+function linkIn(body: string): Pick<ReceivedMail, "link" | "token"> {
+  const [link = "", token = ""] = /https?:\/\/[^\s"<]+[?&]token=(sgn_ot_[\w-]+)/.exec(body) ?? [];
+  return { link, token };
 }

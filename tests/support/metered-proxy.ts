@@ -8,8 +8,11 @@ export interface MeteredProxy extends AsyncDisposable {
   bytes(): number;
 }
 
-/** Starts a proxy on loopback to a port of this machine. */
-export async function startMeteredProxy(port: number): Promise<MeteredProxy> {
+/** Starts a proxy on loopback to a port of this machine; `read` is shown all that passes. */
+export async function startMeteredProxy(
+  port: number,
+  read: (chunk: Buffer) => void = () => undefined,
+): Promise<MeteredProxy> {
   const sockets = new Set<Socket>();
   let bytes = 0;
   const server = createServer((near) => {
@@ -19,8 +22,9 @@ export async function startMeteredProxy(port: number): Promise<MeteredProxy> {
       [far, near],
     ] as const) {
       sockets.add(from);
-      from.on("data", (chunk) => {
+      from.on("data", (chunk: Buffer) => {
         bytes += chunk.length;
+        read(chunk);
       });
       from.on("error", () => to.destroy());
       from.on("close", () => {
