@@ -6,6 +6,7 @@ import { createEnvelope, type Envelope } from "./envelope.ts";
 import { openFirebaseHash } from "./firebase-hash.ts";
 import type { HashCaller, HashQueue } from "./hash-queue.ts";
 import { readImportedHash } from "./imported-hash.ts";
+import { openHash } from "./sealed-hash.ts";
 import { currentSubkey, type Subkeys } from "./subkeys.ts";
 
 /** What is stored of a password. */
@@ -101,7 +102,8 @@ function checkOf(
     const peppered = pepper(pepperKey(subkeys, pepperVersion), password);
     return () => argon2.verify(phc, peppered);
   }
-  const verify = readImportedHash(openFirebaseHash(envelope, siteId, phc));
+  const opened = openHash(envelope, siteId, phc);
+  const verify = readImportedHash(openFirebaseHash(envelope, siteId, opened));
   if (!verify) throw new Error("an imported hash is not one that is checked");
   return () => verify(password);
 }

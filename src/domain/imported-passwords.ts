@@ -5,6 +5,7 @@ import {
   type WriteFirebaseHash,
 } from "../crypto/firebase-hash.ts";
 import { UNPEPPERED } from "../crypto/password-hash.ts";
+import { openHash, sealHash } from "../crypto/sealed-hash.ts";
 import type { Caller } from "../model/caller.ts";
 import { Failure, invalidField } from "../model/failure.ts";
 import type { SiteId } from "../model/id.ts";
@@ -45,17 +46,27 @@ export function createHashAdopter(
     }
     const password = toStored(hash, writeFirebase);
     // Its costs were checked with the options, and its row does not say the key in clear.
-    if (hash.scheme === "firebase_scrypt" || hasher.canVerify(password)) return password;
-    throw invalidField(FIELD, "is of no kind that can be checked, or would cost too much to check");
+    if (hash.scheme === "firebase_scrypt") return password;
+    if (!hasher.canVerify(password)) {
+      throw invalidField(
+        FIELD,
+        "is of no kind that can be checked, or would cost too much to check",
+      );
+    }
+    const { phc, pepperVersion } = password;
+    if (pepperVersion !== UNPEPPERED) return password;
+    return { phc: sealHash(envelope, siteId, phc), pepperVersion };
   };
 }
 
 /** Tells of what is stored in which form it can be imported elsewhere. */
-export function storedHashOf({
-  phc,
-  pepperVersion,
-}: ImportedPassword): Exclude<ForeignHash, { readonly scheme: "pbkdf2" }> {
-  if (pepperVersion !== UNPEPPERED) return { scheme: "peppered", encoded: phc, pepperVersion };
+export function storedHashOf(
+  { envelope }: Pick<Deps, "envelope">,
+  siteId: SiteId,
+  { phc: stored, pepperVersion }: ImportedPassword,
+): Exclude<ForeignHash, { readonly scheme: "pbkdf2" }> {
+  if (pepperVersion !== UNPEPPERED) return { scheme: "peppered", encoded: stored, pepperVersion };
+  const phc = openHash(envelope, siteId, stored);
   const firebase = readFirebaseHash(phc);
   // Whoever exports has the signer key from Firebase, as whoever has imported had it.
   return firebase

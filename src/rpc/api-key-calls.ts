@@ -1,4 +1,3 @@
-import { timestampDate } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { Scope as ScopeMessage } from "../../gen/signet/v1/access_pb.ts";
 import type {
@@ -34,6 +33,7 @@ import { scopeFromMessage, scopeToMessage } from "./access-rules.ts";
 import { callerOf } from "./authorize.ts";
 import { optionalTimestamp } from "./convert-session.ts";
 import { pageLimit } from "./pagination.ts";
+import { parseTime } from "./parse-time.ts";
 import { parseUserFields } from "./user-fields.ts";
 
 /** The calls about site keys and operator keys. */
@@ -108,7 +108,7 @@ function parseNewKey(request: CreateApiKeyRequest) {
   return {
     id: parseOptionalId<ApiKeyId>(request.id, "id"),
     label: parseText(request.label, "label", { max: LIMITS.nameLengthMax, required: true }),
-    expireTime: request.expireTime && timestampDate(request.expireTime),
+    expireTime: request.expireTime && parseTime(request.expireTime, "expire_time"),
   };
 }
 

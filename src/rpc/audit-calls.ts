@@ -1,4 +1,3 @@
-import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { ListAuditEventsRequest, UserService } from "../../gen/signet/v1/user_service_pb.ts";
 import { siteOf } from "../domain/access.ts";
@@ -12,6 +11,7 @@ import { LIMITS } from "../model/limits.ts";
 import { callerOf } from "./authorize.ts";
 import { toAuditEventMessage } from "./convert-audit.ts";
 import { pageLimit } from "./pagination.ts";
+import { parseTime } from "./parse-time.ts";
 
 /** The call that reads the audit log. */
 export function auditCalls(deps: Deps): Partial<ServiceImpl<typeof UserService>> {
@@ -49,8 +49,8 @@ function parseQuestion(request: ListAuditEventsRequest): AuditQuestion {
       actorId: parseOptionalId(request.actorId, "actor_id"),
       subjectId: parseOptionalId(request.subjectId, "subject_id"),
       kinds: parseKinds(request.kinds),
-      timeFrom: toDate(request.timeFrom),
-      timeUntil: toDate(request.timeUntil),
+      timeFrom: request.timeFrom && parseTime(request.timeFrom, "time_from"),
+      timeUntil: request.timeUntil && parseTime(request.timeUntil, "time_until"),
     },
     oldestFirst: request.oldestFirst,
     sequenceFrom: parseSequence(request.sequenceFrom),
@@ -71,9 +71,4 @@ function parseKinds(kinds: readonly string[]): string[] {
 function parseSequence(sequence: bigint): number {
   if (sequence >= 0n && sequence <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(sequence);
   throw invalidField("sequence_from", "must not be negative");
-}
-
-/** Events have whole milliseconds, and one that is cut off must not let an earlier event in. */
-function toDate(time: Timestamp | undefined): Date | undefined {
-  return time && new Date(timestampMs(time));
 }

@@ -70,7 +70,10 @@ export function exportCalls(
           for (const { users, end } of splitPage(value)) {
             const resumeToken = sealPageOf(deps, siteId, question, idToBytes(end));
             const sentMs = performance.now();
-            yield { users: users.map((user) => toExportedMessage(user, projection)), resumeToken };
+            yield {
+              users: users.map((user) => toExportedMessage(job, user, projection)),
+              resumeToken,
+            };
             if (performance.now() - sentMs > STREAM_BOUNDS.unreadMsMax) {
               throw new Failure("slow_consumer");
             }
@@ -116,12 +119,13 @@ function* splitPage({ users, end }: ExportPage): Generator<ExportPage> {
 }
 
 function toExportedMessage(
+  { deps, siteId }: ExportJob,
   { user, password }: ExportedUser,
   projection: readonly string[],
 ): MessageInitShape<typeof ExportedUserSchema> {
   return {
     user: projectUser(toUserMessage(user), projection),
-    ...(password && { passwordHash: toHashMessage(storedHashOf(password)) }),
+    ...(password && { passwordHash: toHashMessage(storedHashOf(deps, siteId, password)) }),
   };
 }
 

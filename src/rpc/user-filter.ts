@@ -1,4 +1,3 @@
-import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
 import { UserState } from "../../gen/signet/v1/user_pb.ts";
 import type { UserFilter as UserFilterMessage } from "../../gen/signet/v1/user_service_pb.ts";
 import type { Caller } from "../model/caller.ts";
@@ -7,6 +6,7 @@ import { LIMITS } from "../model/limits.ts";
 import { parseRoles } from "../model/role.ts";
 import type { UserState as State } from "../model/user.ts";
 import { LIVE_STATES, type UserFilter } from "../model/user-filter.ts";
+import { parseTime } from "./parse-time.ts";
 import { requireVisible } from "./user-fields.ts";
 
 const STATE = new Map<UserState, State>([
@@ -16,7 +16,6 @@ const STATE = new Map<UserState, State>([
   [UserState.DELETED, "deleted"],
 ]);
 const STATES_MAX = 4;
-const [TIME_MIN, TIME_MAX] = [new Date("0001-01-01T00:00:00Z"), new Date("9999-12-31T23:59:59Z")];
 const PREFIX = /^[\x21-\x7e]+$/;
 
 /**
@@ -48,13 +47,6 @@ export function parseUserFilter(
     }),
     ...(prefix && { prefix }),
   };
-}
-
-/** A Timestamp is of the years 1 to 9999; the message would hold others too. */
-function parseTime(time: Timestamp, field: string): Date {
-  const date = timestampDate(time);
-  if (date >= TIME_MIN && date <= TIME_MAX) return date;
-  throw invalidField(field, "must be a time of the years 1 to 9999");
 }
 
 function parseStates(messages: readonly UserState[]): readonly State[] {

@@ -25,6 +25,7 @@ import type { OpenCalls } from "./open-calls.ts";
 import { awaitRequest } from "./request-arrival.ts";
 import { readBody } from "./request-body.ts";
 import type { NodeRequest } from "./request-target.ts";
+import { blameSenderIn } from "./unreadable-message.ts";
 import { toWebHeaders } from "./web-headers.ts";
 
 /** What {@link createRpcHandler} needs. */
@@ -63,9 +64,10 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
     acceptCompression: MESSAGE_COMPRESSIONS,
     readMaxBytes: limits.messageBytesMax,
     writeMaxBytes: limits.answerBytesMax,
-    requestGate: ({ values }) => {
-      const refused = values.get(refusalKey);
+    requestGate: (context) => {
+      const refused = context.values.get(refusalKey);
       if (refused !== undefined) throw refused;
+      blameSenderIn(context);
     },
   });
   options.routes(router);
@@ -127,7 +129,7 @@ async function universalRequest(
     url: target.url,
     header,
     body: arrived,
-    signal: call.controller.signal,
+    signal: call.controller.signal(),
     contextValues: createContextValues()
       .set(clientAddressKey, clientAddress)
       .set(browserPageKey, page)

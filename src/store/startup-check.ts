@@ -1,56 +1,122 @@
 import type { QueryConfig } from "pg";
-import type { SiteDatabase } from "./database.ts";
+import { type Clock, systemClock } from "../model/clock.ts";
+import { LIMITS } from "../model/limits.ts";
+import type { Database } from "./database.ts";
 import { listMigrations } from "./migrate.ts";
-import { OWNER_ROLE, SYSTEM_ROLE } from "./roles.ts";
+import { APP_ROLE, OWNER_ROLE, SYSTEM_ROLE } from "./roles.ts";
 import { sql } from "./sql.ts";
 
-/** The database is not fit to serve; the message names each problem. */
+/** What is wrong, and what its owner has to do about it. */
+interface Finding {
+  readonly problems: readonly string[];
+  readonly remedy: string;
+}
+
+/** The database is not fit to serve; the message names each problem, the setting and the remedy. */
 export class DatabaseUnfitError extends Error {
   readonly problems: readonly string[];
 
-  constructor(problems: readonly string[]) {
-    super(`the database is not fit to serve:\n  ${problems.join("\n  ")}`);
+  constructor(findings: readonly Finding[]) {
+    const lines = findings.flatMap(({ problems, remedy }) => [...problems, `=> ${remedy}`]);
+    super(`the database is not fit to serve:\n  ${lines.join("\n  ")}`);
     this.name = "DatabaseUnfitError";
-    this.problems = problems;
+    this.problems = findings.flatMap(({ problems }) => problems);
   }
+}
+
+/** What the check reads by: both of the service's ways into the database. */
+export type CheckedDatabase = Pick<Database, "acrossSites" | "reader">;
+
+/** What else it may be told. */
+export interface CheckOptions {
+  /** Of the migrations that have to be there. */
+  readonly folder?: string;
+  readonly clock?: Clock;
 }
 
 /** The oldest PostgreSQL that has all that the migrations use. */
 const OLDEST_VERSION = 15;
 
+const REMEDIES = {
+  version: "let DATABASE_URL lead to a PostgreSQL that fits",
+  clock: "set both clocks by NTP: sessions, tokens and deadlines go by them",
+  schema: "run `signet migrate` of this version, or set DATABASE_OWNER_URL, or run another Signet",
+  role: `let DATABASE_URL be that of ${APP_ROLE}, which \`signet migrate --init\` prepares`,
+  direct: `let DATABASE_DIRECT_URL be that of ${APP_ROLE}, as DATABASE_URL is`,
+  settings:
+    "run `signet migrate --init`, which prepares the role of DATABASE_URL, or undo the change",
+  walls: "undo that change in the database of DATABASE_URL: the migrations leave nothing like it",
+} as const;
+
 /**
  * Refuses a database in which the second wall between Sites has a hole: a role that is not bound
- * by row-level security, a table without it, a function that could be led astray.
+ * by row-level security, a table without it, a function that could be led astray; and one whose
+ * clock is far from this machine's.
  *
  * @throws {DatabaseUnfitError} naming all that is wrong.
  */
 export async function checkDatabase(
-  db: SiteDatabase,
-  options: { readonly folder?: string } = {},
+  db: CheckedDatabase,
+  { folder, clock = systemClock }: CheckOptions = {},
 ): Promise<void> {
-  const problems = await findProblems(db, options.folder);
-  if (problems.length > 0) throw new DatabaseUnfitError(problems);
+  const findings = await findProblems(db, clock, folder);
+  const found = findings.filter(({ problems }) => problems.length > 0);
+  if (found.length > 0) throw new DatabaseUnfitError(found);
 }
 
-async function findProblems(db: SiteDatabase, folder?: string): Promise<string[]> {
-  const old = await problemsOf(db, versionProblems());
-  if (old.length > 0) return old;
-  const missing = await migrationProblems(db, folder);
-  const ofRole = [roleProblems(), membershipProblems(), timeoutProblems()];
-  const ofSchema = [ownershipProblems(), tableProblems(), functionProblems(), viewProblems()];
-  const found = [...missing];
-  for (const check of missing.length > 0 ? ofRole : [...ofRole, ...ofSchema]) {
-    found.push(...(await problemsOf(db, check)));
-  }
-  return found;
+async function findProblems(
+  db: CheckedDatabase,
+  clock: Clock,
+  folder?: string,
+): Promise<Finding[]> {
+  const ask = askBy((query) => db.acrossSites(query));
+  const askDirectly = askBy((query) => db.reader.query(query));
+  const version = await ask(REMEDIES.version, versionProblems());
+  if (version.problems.length > 0) return [version];
+  const schema = { problems: await migrationProblems(db, folder), remedy: REMEDIES.schema };
+  const role = await ask(REMEDIES.role, roleProblems(), membershipProblems());
+  const direct = await askDirectly(REMEDIES.direct, roleProblems(), membershipProblems());
+  const found = [
+    { problems: await clockProblems(db, clock), remedy: REMEDIES.clock },
+    schema,
+    role,
+    { ...direct, problems: direct.problems.filter((one) => !role.problems.includes(one)) },
+    await ask(REMEDIES.settings, timeoutProblems()),
+  ];
+  if (schema.problems.length > 0) return found;
+  const walls = [ownershipProblems(), tableProblems(), functionProblems(), viewProblems()];
+  return [...found, await ask(REMEDIES.walls, ...walls)];
 }
 
-async function problemsOf(db: SiteDatabase, check: QueryConfig): Promise<string[]> {
-  const { rows } = await db.acrossSites<{ problem: string }>(check);
-  return rows.map(({ problem }) => problem);
+type Rows = Promise<{ readonly rows: readonly { readonly problem: string }[] }>;
+
+/** Returns what asks several questions in turn, and puts the answers together. */
+function askBy(query: (statement: QueryConfig) => Rows) {
+  return async (remedy: string, ...questions: readonly QueryConfig[]): Promise<Finding> => {
+    const problems: string[] = [];
+    for (const question of questions) {
+      const { rows } = await query(question);
+      problems.push(...rows.map(({ problem }) => problem));
+    }
+    return { problems, remedy };
+  };
 }
 
-async function migrationProblems(db: SiteDatabase, folder?: string): Promise<string[]> {
+/** The database reads its clock between the two times; only what lies outside of them is off. */
+async function clockProblems(db: CheckedDatabase, clock: Clock): Promise<string[]> {
+  const beforeMs = clock.now().getTime();
+  const { rows } = await db.acrossSites<{ ms: number }>(sql`
+    select extract(epoch from clock_timestamp())::float8 * 1000 as ms`);
+  const afterMs = clock.now().getTime();
+  const ms = rows[0]?.ms ?? beforeMs;
+  const [behindMs, aheadMs] = [beforeMs - ms, ms - afterMs];
+  const offMs = Math.max(behindMs, aheadMs);
+  if (offMs <= LIMITS.clockOffsetMsMax) return [];
+  const side = aheadMs > 0 ? "ahead of" : "behind";
+  return [`its clock is ${Math.round(offMs / 1_000)} s ${side} this machine's`];
+}
+
+async function migrationProblems(db: CheckedDatabase, folder?: string): Promise<string[]> {
   const known = await listMigrations(folder);
   const { rows: readable } = await db.acrossSites(sql`
     select from pg_class c

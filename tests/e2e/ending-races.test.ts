@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { RefreshTokenResponse } from "../../gen/signet/v1/auth_service_pb.ts";
+import { codeAt } from "../support/authenticator.ts";
 import {
   type Clients,
   logIn,
@@ -11,10 +13,10 @@ import {
 import {
   atOnce,
   clientsOfBoth,
-  inParallel,
   openSiteOnTwoProcesses,
   type SiteOnTwoProcesses,
 } from "../support/site-on-two-processes.ts";
+import { expectAllVoid, resetPassword } from "../support/void-sessions.ts";
 import { until } from "../support/waiting.ts";
 
 const INVALID = { code: "Unauthenticated", reason: "REFRESH_TOKEN_INVALID" };
@@ -23,6 +25,7 @@ const PRESENTERS = 4;
 const PATIENCE_MS = 60_000;
 
 type Session = Pick<SignedIn, "accessToken" | "refreshToken">;
+type TokenPair = NonNullable<RefreshTokenResponse["tokens"]>;
 
 /** Somebody with Sessions, all of which are refreshed at both processes as fast as they can. */
 interface BusyUser {
@@ -56,7 +59,7 @@ describe("nothing that a refresh gives out, at either process, is good after", (
     );
     await user.refused();
 
-    await expectAllVoid(user.given);
+    await expectAllVoid(opened.backends, user.given);
   });
 
   test("DisableUser has returned", async () => {
@@ -66,7 +69,7 @@ describe("nothing that a refresh gives out, at either process, is good after", (
     await backend.users.disableUser({ userId: user.person.userId });
     await user.refused();
 
-    await expectAllVoid(user.given);
+    await expectAllVoid(opened.backends, user.given);
   });
 
   test("ChangePassword has returned, but for the tokens that it answers with", async () => {
@@ -77,11 +80,41 @@ describe("nothing that a refresh gives out, at either process, is good after", (
     const { tokens } = await first.auth.changePassword({ newPassword: unique("new horse") });
     await user.refused();
 
-    await expectAllVoid(user.given);
-    const { refreshToken = "", accessToken: token = "" } = tokens ?? {};
-    const checked = await atOnce(opened.backends, 2, ({ auth }) => auth.validateToken({ token }));
-    expect(checked.map(({ result }) => result.case)).toEqual(["valid", "valid"]);
-    await expect(backend.auth.refreshToken({ refreshToken })).resolves.toBeDefined();
+    await expectAllVoid(opened.backends, user.given);
+    await expectValid(tokens);
+  });
+
+  test("DeleteUser has returned", async () => {
+    const user = await startRefreshing();
+    await user.underWay();
+
+    await backend.users.deleteUser({ userId: user.person.userId });
+    await user.refused();
+
+    await expectAllVoid(opened.backends, user.given);
+  });
+
+  test("ResetPassword has returned", async () => {
+    const user = await startRefreshing();
+    await user.underWay();
+
+    await resetPassword(backend, user.person.email);
+    await user.refused();
+
+    await expectAllVoid(opened.backends, user.given);
+  });
+
+  test("ConfirmTotp has returned, but for the tokens that it answers with", async () => {
+    const user = await startRefreshing();
+    await user.underWay();
+    const [first] = clientsOfBoth(opened.services, user.person.accessToken);
+    const { secret } = await first.auth.enrollTotp({});
+
+    const { session } = await first.auth.confirmTotp({ totpCode: codeAt(secret) });
+    await user.refused();
+
+    await expectAllVoid(opened.backends, user.given);
+    await expectValid(session?.tokens);
   });
 
   test("RevokeAllSessions has returned", async () => {
@@ -91,9 +124,16 @@ describe("nothing that a refresh gives out, at either process, is good after", (
     await backend.auth.revokeAllSessions({ userId: user.person.userId });
     await user.refused();
 
-    await expectAllVoid(user.given);
+    await expectAllVoid(opened.backends, user.given);
   });
 });
+
+async function expectValid(tokens: TokenPair | undefined): Promise<void> {
+  const { refreshToken = "", accessToken: token = "" } = tokens ?? {};
+  const checked = await atOnce(opened.backends, 2, ({ auth }) => auth.validateToken({ token }));
+  expect(checked.map(({ result }) => result.case)).toEqual(["valid", "valid"]);
+  await expect(backend.auth.refreshToken({ refreshToken })).resolves.toBeDefined();
+}
 
 async function startRefreshing(): Promise<BusyUser> {
   const person = await signUp(backend);
@@ -148,22 +188,4 @@ async function refreshForever(
 
 function isRefused(error: unknown): boolean {
   return refusalOf(error).reason === INVALID.reason;
-}
-
-/** How soon is tested elsewhere, on a machine that has the time; here it counts that all are. */
-async function expectAllVoid(given: readonly Session[]): Promise<void> {
-  expect(given.length).toBeGreaterThan(SESSIONS);
-  for (const backend of opened.backends) {
-    await until(async () => {
-      const answers = await inParallel(given, 8, ({ accessToken: token }) =>
-        backend.auth.validateToken({ token }),
-      );
-      return answers.every(({ result }) => result.case === "invalid");
-    }, PATIENCE_MS);
-    const tokens = new Set(given.map(({ refreshToken }) => refreshToken));
-    const refusals = await inParallel([...tokens], 8, (refreshToken) =>
-      refusal(backend.auth.refreshToken({ refreshToken })),
-    );
-    for (const refused of refusals) expect(refused).toMatchObject(INVALID);
-  }
 }

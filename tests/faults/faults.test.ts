@@ -1,9 +1,12 @@
 import { expect, test } from "vitest";
-import { describeRun, type FaultPlan, runFaults } from "../support/fault-run.ts";
+import { planKills } from "../support/fault-plans.ts";
+import { type FaultPlan, runFaults } from "../support/fault-run.ts";
+import { describeRun, summarize } from "../support/fault-summary.ts";
 
 const CHANGES = Number(process.env.SIGNET_FAULTS_CHANGES ?? 50_000);
 /** Where a slow machine would take too long, the writers stop after this time. */
 const MINUTES_MAX = Number(process.env.SIGNET_FAULTS_MINUTES ?? Number.POSITIVE_INFINITY);
+const CALL_MS_MAX = 15_000;
 const MS_MAX = 3 * 60 * 60_000;
 
 const FIFTY = {
@@ -26,8 +29,9 @@ const PLANS: readonly (FaultPlan & { readonly name: string })[] = [
     readers: FIFTY,
     readerProcesses: 3,
     framesMax: 1_000,
-    serviceKills: 10,
-    postgresKills: 5,
+    refreshers: 10,
+    callMsMax: CALL_MS_MAX,
+    strikes: planKills(10, 5),
   },
   {
     name: "50 kills of the service",
@@ -40,8 +44,24 @@ const PLANS: readonly (FaultPlan & { readonly name: string })[] = [
     readers: { grpc: 2, connect: 2, polls: 1, memoryMirrors: 2, postgresMirrors: 2 },
     readerProcesses: 2,
     framesMax: 40,
-    serviceKills: 50,
-    postgresKills: 0,
+    refreshers: 10,
+    callMsMax: CALL_MS_MAX,
+    strikes: planKills(50, 0),
+  },
+  {
+    name: "20 kills of the service and 20 of PostgreSQL",
+    changes: CHANGES / 5,
+    minutesMax: MINUTES_MAX,
+    writers: 16,
+    bulkWriters: 0,
+    users: 200,
+    processes: 2,
+    readers: { grpc: 2, connect: 2, polls: 1, memoryMirrors: 2, postgresMirrors: 2 },
+    readerProcesses: 2,
+    framesMax: 100,
+    refreshers: 20,
+    callMsMax: CALL_MS_MAX,
+    strikes: planKills(20, 20),
   },
 ];
 
@@ -51,8 +71,12 @@ test.for(PLANS)(
   async (plan, { signal, annotate }) => {
     const report = await runFaults(plan, signal);
 
-    await annotate(describeRun(plan, report));
+    await annotate(describeRun(report));
+    await annotate(summarize(plan.strikes, report));
+    expect(report.lost).toEqual([]);
     expect(report.faults).toEqual([]);
-    expect(report.confirmed).toBeGreaterThanOrEqual(MINUTES_MAX < Infinity ? 1 : plan.changes);
+    expect(report.log.acknowledged()).toBeGreaterThanOrEqual(
+      MINUTES_MAX < Infinity ? 1 : plan.changes,
+    );
   },
 );

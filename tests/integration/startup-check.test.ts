@@ -121,4 +121,14 @@ describe("the start-up check", () => {
     expect(older).toEqual([expect.stringMatching(/^migration \d{4}_\w+ is missing/)]);
     expect(newer).toEqual([expect.stringContaining("9999_future is of a newer Signet")]);
   });
+
+  test("refuses a clock that is far from this machine's, on either side", async () => {
+    const withClock = (offMs: number) =>
+      checkDatabase(own.db, { clock: { now: () => new Date(Date.now() + offMs) } });
+
+    await expect(withClock(30_000)).resolves.toBeUndefined();
+    await expect(withClock(3_600_000)).rejects.toThrow(/its clock is 3(599|600) s behind this/);
+    await expect(withClock(-3_600_000)).rejects.toThrow(/its clock is 36\d\d s ahead of this/);
+    await expect(withClock(3_600_000)).rejects.toThrow("=> set both clocks by NTP");
+  });
 });

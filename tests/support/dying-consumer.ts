@@ -84,13 +84,14 @@ async function writeUntil(users: Clients["users"], signal: AbortSignal): Promise
 async function judge({ pool, databaseUrl, siteId }: ConsumerTrial): Promise<string[]> {
   const storage = createPostgresMirror({ pool, table: TABLE });
   const place = await openPostgresPlace(TABLE, pool);
-  const log = await auditLog(databaseUrl, siteId, { names: new Map(), deleted: new Set() });
+  const log = await auditLog(databaseUrl, siteId);
   await until(async () => {
     const { phase, position } = await storage.readState();
     return phase === "tail" && position >= log.end;
   }, LIFE_MS_MAX);
   const sums = async () => (await storage.readState()).sums;
-  return [...log.faults, ...(await judgeMirror({ faults: [], place, sums }, log.rows))];
+  const mirror = await judgeMirror({ faults: [], place, sums }, log.rows);
+  return [...log.lost, ...log.faults, ...mirror];
 }
 
 /** Runs the trial on a service and a pool of its own; returns what went wrong. */

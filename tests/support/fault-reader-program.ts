@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
-import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { Pool } from "pg";
 import { answerParent } from "../../bench/child-process.ts";
-import { type Clients, clientsOf } from "./builders.ts";
+import { createStreamTransport } from "../../src/client/transport.ts";
+import { clientsOf } from "./builders.ts";
 import type { ReaderOrder, ReaderReply } from "./fault-readers.ts";
 import { createFollower, type Follower } from "./follower.ts";
 import { judgeMirror } from "./mirror-judge.ts";
@@ -66,12 +66,12 @@ async function start(order: Start): Promise<Running> {
   return begun;
 }
 
-/** Each has connections of its own, as an app has. */
+/** Each has connections of its own, which it leaves when they fall silent, as an app's client does. */
 function openFollowers({ readers, framesMax, prefix, urls, key }: Start): Follower[] {
   const open = (protocol: "grpc" | "connect", count: number, polls: boolean) =>
     Array.from({ length: count }, (_, n) => {
       const clientId = `${prefix}-${protocol}-${polls}-${n}`;
-      const processes = urls.map((url) => clientsAt(url, protocol, key));
+      const processes = urls.map((url) => clientsOf(createStreamTransport({ url, key, protocol })));
       return createFollower(processes, { clientId, framesMax, polls });
     });
   return [
@@ -79,11 +79,6 @@ function openFollowers({ readers, framesMax, prefix, urls, key }: Start): Follow
     ...open("connect", readers.connect, false),
     ...open("grpc", readers.polls, true),
   ];
-}
-
-function clientsAt(baseUrl: string, protocol: "grpc" | "connect", key: string): Clients {
-  if (protocol === "grpc") return clientsOf(createGrpcTransport({ baseUrl }), key);
-  return clientsOf(createConnectTransport({ baseUrl, httpVersion: "2" }), key);
 }
 
 async function openMirrors(order: Start): Promise<RestlessMirror[]> {
@@ -119,11 +114,16 @@ async function judge(
   return faults;
 }
 
-function report({ followers, mirrors, reached }: Running, judged: readonly string[]): ReaderReply {
+function report(
+  { followers, mirrors, reached, end }: Running,
+  judged: readonly string[],
+): ReaderReply {
+  const behind = followers.map((follower) => follower.position()).filter((at) => at < end);
   const faults = [...followers, ...mirrors].flatMap((reader) => reader.faults);
   return {
     faults: [...faults, ...judged].slice(0, FAULTS_MAX),
     reached,
+    behind: behind.slice(0, FAULTS_MAX).map((at) => `a stream is at ${at}`),
     openings: total(followers, "streams") + total(mirrors, "opened"),
     repeats: total(followers, "repeats"),
     compared: total(followers, "compared") + total(mirrors, "compared"),

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { createGrpcTransport } from "@connectrpc/connect-node";
-import { clientsOf } from "./builders.ts";
+import { createStreamTransport } from "../../src/client/transport.ts";
+import { type Clients, clientsOf } from "./builders.ts";
 import { createChangeGenerator } from "./change-generator.ts";
 import { recountHead } from "./change-race.ts";
 import { runAsAdmin } from "./database.ts";
@@ -11,90 +11,126 @@ import {
   type ReaderCounts,
   type ReaderReply,
 } from "./fault-readers.ts";
+import { type FaultRefreshers, openFaultRefreshers } from "./fault-refreshers.ts";
+import type { FaultScene, PlannedFault } from "./fault-scene.ts";
+import { strike } from "./fault-strikes.ts";
+import { openFaultScene } from "./fault-surroundings.ts";
 import { createFaultWriters, type FaultWriters } from "./fault-writers.ts";
-import { type KillableSignet, openKillableSignet } from "./killable-signet.ts";
+import type { KillableSignet } from "./killable-signet.ts";
 import { auditLog } from "./log-audit.ts";
+import { createOperationLog, type OperationLog } from "./operation-log.ts";
 import { renameTogether } from "./rename-together.ts";
 import { until } from "./waiting.ts";
 
-/** How much is written, who follows, and what is killed meanwhile. */
+/** How much is written, who follows, and what is done meanwhile. */
 export interface FaultPlan {
+  /** So many at least; the faults are spread over them. 0: as many as come while they strike. */
   readonly changes: number;
-  /** After so long the writers stop with fewer changes; the kills are spread over this time too. */
+  /** After so long the writers stop with fewer changes; the faults are spread over this time too. */
   readonly minutesMax?: number;
   /** Writers that call the service, one change at a time. */
   readonly writers: number;
   /** Writers of transactions with many changes each, beside the service. */
   readonly bulkWriters: number;
+  /** Holders of Sessions, who refresh them all the time. */
+  readonly refreshers: number;
   readonly users: number;
   /** Processes of the service. */
   readonly processes: number;
+  /** As in {@link openFaultScene}; needed by all faults but kills. */
+  readonly diskMegabytes?: number;
   readonly readers: ReaderCounts;
   /** Processes among which the readers are shared out. */
   readonly readerProcesses: number;
   /** A follower leaves after so many frames at most. */
   readonly framesMax: number;
-  readonly serviceKills: number;
-  readonly postgresKills: number;
+  /** What strikes, in this order. */
+  readonly strikes: readonly PlannedFault[];
+  /** How long a client waits for an answer. */
+  readonly callMsMax: number;
 }
 
 /** What came of it. */
 export interface FaultReport {
-  /** What must be empty: everything that was lost, doubled, out of order or unforeseen. */
+  /** What must be empty: what was acknowledged, and is not there as it was. */
+  readonly lost: readonly string[];
+  /** What must be empty too: all that was doubled, forked, out of order or unforeseen. */
   readonly faults: readonly string[];
+  readonly log: OperationLog;
   readonly changes: number;
-  readonly confirmed: number;
-  /** Of these, what was written by calls of the service. */
+  /** Of the changes acknowledged, those that were written by calls of the service. */
   readonly called: number;
   readonly seconds: number;
-  /** Streams and mirrors that were opened. */
-  readonly openings: number;
-  /** Changes that came again after a resume. */
-  readonly repeats: number;
-  /** Checkpoints whose sums were compared. */
-  readonly compared: number;
+  /** How often somebody signed in anew, who had come back too late for an answer that was lost. */
+  readonly lateReturns: number;
+  readonly read: ReaderReply;
 }
 
 const ROUND_MS_MAX = 15 * 60_000;
+/** Within this time after a fault the clients have a connection to each process again. */
+const SERVED_MS_MAX = 60_000;
 const SETTLE_MS_MAX = 60_000;
+const MAIL_MS_MAX = 150_000;
 const FAULTS_SHOWN_MAX = 50;
+/** Between two faults so much is acknowledged at least, or the service has not recovered. */
+const CHANGES_BETWEEN = 30;
 
 /**
- * Writes, follows and kills, all at once; then looks at what the log, the table and each mirror
- * hold. Writers count what the service has confirmed to them, and nothing of that may be lost.
+ * Writes, follows and strikes, all at once; then looks at what the log, the table and each mirror
+ * hold. Clients log what the service has acknowledged to them, and nothing of that may be lost.
  */
-export async function runFaults(plan: FaultPlan, signal: AbortSignal): Promise<FaultReport> {
-  await using signet = await openKillableSignet(plan.processes);
-  const { urls, key, db, siteId } = signet;
+export async function runFaults(
+  plan: FaultPlan,
+  signal: AbortSignal,
+  tell: (fault: PlannedFault) => void = () => undefined,
+): Promise<FaultReport> {
+  await using scene = await openFaultScene(plan);
+  const { signet } = scene;
+  const { urls, key, db, siteId, appDatabaseUrl } = signet;
+  const log = createOperationLog();
   const userIds = await createChangeGenerator(db, siteId).fill(plan.users);
-  const processes = urls.map((baseUrl) => clientsOf(createGrpcTransport({ baseUrl }), key));
+  // Like the client library, it leaves a connection that has fallen silent; it repeats nothing.
+  const transports = urls.map((url) => createStreamTransport({ url, key, protocol: "grpc" }));
+  const processes = transports.map((transport) => clientsOf(transport));
   const rename = (names: ReadonlyMap<string, string>) => renameTogether(db, siteId, names);
-  const writers = createFaultWriters({ ...plan, userIds, processes, rename });
-  const { appDatabaseUrl } = signet;
+  const isTwice = () => scene.habits.twice;
+  const clients = { ...plan, log, processes, isTwice };
+  const writers = createFaultWriters({ ...clients, userIds, rename });
+  const refreshers = await openFaultRefreshers(clients);
   await using readers = await openFaultReaders({ ...plan, urls, key, appDatabaseUrl });
   const beginMs = performance.now();
-  const { changes: wanted, minutesMax = Number.POSITIVE_INFINITY } = plan;
-  const progress = () => {
-    const minutes = (performance.now() - beginMs) / 60_000;
-    return Math.max(writers.confirmed() / wanted, minutes / minutesMax);
-  };
+  const progress = progressOf(plan, log);
   await runTogether(signal, (running) => {
     let end = Number.POSITIVE_INFINITY;
     const writing = async () => {
-      const killing = killAll(signet, plan, progress, running);
-      await Promise.all([writers.run(() => progress() >= 1, running), killing]);
+      let struck = false;
+      const striking = strikeAll({ scene, plan, log, progress, tell, processes }, running).then(
+        () => {
+          struck = true;
+        },
+      );
+      const isOver = () => struck && progress() >= 1;
+      await Promise.all([writers.run(isOver, running), refreshers.run(isOver, running), striking]);
       end = await readSettledEnd(signet);
     };
     return [writing(), readers.followTo(() => end, running)];
   });
   const seconds = (performance.now() - beginMs) / 1_000;
-  const { faults, changes, read } = await judge(signet, writers, readers);
-  const { openings, repeats, compared } = read;
+  await refreshers.settle();
+  for (const transport of transports) transport.close();
   return {
-    faults: faults.slice(0, FAULTS_SHOWN_MAX),
-    confirmed: writers.confirmed(),
-    called: writers.confirmed() - writers.renamed(),
-    ...{ changes, seconds, openings, repeats, compared },
+    ...(await judge(scene, { log, writers, refreshers, readers })),
+    ...{ log, seconds, lateReturns: refreshers.lateReturns() },
+    called: log.acknowledged() - writers.renamed(),
+  };
+}
+
+function progressOf({ changes, minutesMax }: FaultPlan, log: OperationLog): () => number {
+  const beginMs = performance.now();
+  return () => {
+    const minutes = (performance.now() - beginMs) / 60_000;
+    const written = changes === 0 ? 1 : log.acknowledged() / changes;
+    return Math.max(written, minutes / (minutesMax ?? Number.POSITIVE_INFINITY));
   };
 }
 
@@ -113,36 +149,33 @@ async function runTogether(
   }
 }
 
-/** Says in one line what a run was like. */
-export function describeRun(plan: FaultPlan, report: FaultReport): string {
-  const { changes, confirmed, called, seconds, openings, repeats, compared, faults } = report;
-  return [
-    `${changes} changes (${confirmed} confirmed, ${called} by calls) in ${Math.round(seconds)} s`,
-    `${Math.round(changes / seconds)} a second`,
-    `${plan.serviceKills} kills of the service, ${plan.postgresKills} of PostgreSQL`,
-    `${openings} streams and mirrors opened, ${repeats} changes repeated to them`,
-    `${compared} sums compared, ${faults.length} faults`,
-  ].join("; ");
+interface Striking {
+  readonly scene: FaultScene;
+  readonly plan: FaultPlan;
+  readonly log: OperationLog;
+  readonly progress: () => number;
+  readonly tell: (fault: PlannedFault) => void;
+  readonly processes: readonly Pick<Clients, "users">[];
 }
 
-/** Kills at random moments, all over the run, now a process of the service and now PostgreSQL. */
-async function killAll(
-  signet: KillableSignet,
-  { serviceKills, postgresKills, processes }: FaultPlan,
-  progress: () => number,
+/** Strikes at random moments, all over the run, and only where writes are acknowledged again. */
+async function strikeAll(
+  { scene, plan, log, progress, tell, processes }: Striking,
   signal: AbortSignal,
 ): Promise<void> {
-  const kills = serviceKills + postgresKills;
-  for (let done = 0, databases = 0; done < kills; done += 1) {
-    const goal = (done + 0.2 + Math.random() * 0.6) / kills;
-    await until(() => signal.aborted || progress() >= goal, ROUND_MS_MAX);
+  const { strikes, changes } = plan;
+  for (const [n, fault] of strikes.entries()) {
+    const goal = changes === 0 ? 0 : (n + 0.2 + Math.random() * 0.6) / strikes.length;
+    const before = log.acknowledged();
+    const mayStrike = () => progress() >= goal && log.acknowledged() >= before + CHANGES_BETWEEN;
+    await until(() => signal.aborted || mayStrike(), ROUND_MS_MAX);
     signal.throwIfAborted();
-    await sleep(Math.random() * 50); // Not right after a change was confirmed.
-    if (databases < Math.floor(((done + 1) * postgresKills) / kills)) {
-      databases += 1;
-      await signet.killPostgres();
-    } else {
-      await signet.killService(done % processes);
+    await sleep(Math.random() * 50); // Not right after a change was acknowledged.
+    tell(fault);
+    await strike(scene, fault);
+    const limits = { timeoutMs: plan.callMsMax };
+    for (const { users } of processes) {
+      await until(() => users.countUsers({}, limits), SERVED_MS_MAX);
     }
   }
 }
@@ -167,21 +200,35 @@ async function readSettledEnd({ adminUrl, siteId }: KillableSignet): Promise<num
   }, SETTLE_MS_MAX);
 }
 
+interface Played {
+  readonly log: OperationLog;
+  readonly writers: FaultWriters;
+  readonly refreshers: FaultRefreshers;
+  readonly readers: FaultReaders;
+}
+
 /** Lists everything that is not as it must be. */
 async function judge(
-  signet: KillableSignet,
-  writers: FaultWriters,
-  readers: FaultReaders,
-): Promise<{
-  readonly faults: readonly string[];
-  readonly changes: number;
-  readonly read: ReaderReply;
-}> {
+  { signet, mailboxes, mailed }: FaultScene,
+  { log, writers, refreshers, readers }: Played,
+): Promise<Pick<FaultReport, "lost" | "faults" | "changes" | "read">> {
   const { adminUrl, siteId } = signet;
-  const log = await auditLog(adminUrl, siteId, writers);
+  const audit = await auditLog(adminUrl, siteId, log.entries);
   const { kept, recounted } = await recountHead(adminUrl, siteId);
-  const faults = [...writers.faults, ...log.faults, ...signet.unexpectedErrors()];
+  const read = await readers.judge(audit.end, audit.rows);
+  const lost = [...audit.lost];
+  const isDelivered = (to: string) => mailboxes.some(({ delivered }) => delivered.has(to));
+  await until(() => mailed.every(isDelivered), MAIL_MS_MAX).catch(() => {
+    lost.push(`of ${mailed.length} mails not all have been delivered`);
+  });
+  const faults = [
+    ...[...writers.faults, ...audit.faults, ...(await refreshers.judge(adminUrl))],
+    ...[...signet.unexpectedErrors(), ...read.faults],
+  ];
   if (!isDeepStrictEqual(kept, recounted)) faults.push("the sums are not those of the table");
-  const read = await readers.judge(log.end, log.rows);
-  return { faults: [...faults, ...read.faults], changes: log.end, read };
+  const shown = {
+    lost: lost.slice(0, FAULTS_SHOWN_MAX),
+    faults: faults.slice(0, FAULTS_SHOWN_MAX),
+  };
+  return { ...shown, changes: audit.end, read };
 }

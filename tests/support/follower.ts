@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { Change, ChangeBatch, Sums } from "../../gen/signet/v1/change_pb.ts";
 import type {
   ListChangesResponse,
@@ -43,6 +44,8 @@ export interface FollowerOptions {
   readonly polls?: boolean;
 }
 
+/** Its heart beats every second; without any frame for so long, the stream is dead. */
+const SILENCE_MS_MAX = 8_000;
 /** Who polls is not in a hurry, and leaves the service to others meanwhile. */
 const PAUSE_MS_MAX = 200;
 
@@ -134,14 +137,19 @@ export function createFollower(
     if (!sync) throw new Error("nobody to follow");
     let left = 1 + Math.floor(Math.random() * framesMax);
     count.streams += 1;
+    // As a deadline would end it: then a connection that is silent is left, too.
+    const silent = new ConnectError("no frame came", Code.DeadlineExceeded);
+    const watchdog = setTimeout(() => leaving.abort(silent), SILENCE_MS_MAX);
     try {
       const ended = AbortSignal.any([leaving.signal, signal]);
       for await (const frame of (polls ? poll : watch)(sync, ended)) {
+        watchdog.refresh();
         take(frame);
         left -= 1;
         if (left <= 0 || count.position >= end()) return;
       }
     } finally {
+      clearTimeout(watchdog);
       leaving.abort();
     }
   }

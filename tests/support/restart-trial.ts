@@ -21,9 +21,12 @@ export interface RestartOutcome {
   readonly gaps: number;
 }
 
-interface Subscriber {
+/** Who follows the Changes of a Site from now on, over as many connections as it takes. */
+export interface Subscriber {
   readonly position: () => number;
+  /** Positions that it was never sent. */
   readonly gaps: () => number;
+  /** When its client is closed. */
   readonly ended: Promise<void>;
 }
 
@@ -73,7 +76,8 @@ export async function restartUnder(
   }
 }
 
-function subscribe(client: SignetClient, clientId: string): Subscriber {
+/** Subscribes, with the client library; each subscriber has a connection of its own. */
+export function subscribe(client: SignetClient, clientId: string): Subscriber {
   let position = 0;
   let gaps = 0;
   const read = async (): Promise<void> => {

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { availableParallelism } from "node:os";
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import { ConfigError, parseConfig } from "../../src/config.ts";
@@ -56,6 +57,28 @@ describe("parseConfig", () => {
     expect(at("https://ranges.example", "https://ranges.example")).toContain("host names");
   });
 
+  test("has one worker, or as many as it is told to, or one for each core", () => {
+    const workersFor = (value: string) => parseConfig({ SIGNET_WORKERS: value }).workers;
+
+    expect(parseConfig({}).workers).toBe(1);
+    expect(workersFor("3")).toBe(3);
+    expect(workersFor("auto")).toBe(availableParallelism());
+    for (const wrong of ["0", "257", "-1", "1.5", "AUTO"]) {
+      expect(problemsOf({ SIGNET_WORKERS: wrong })).toContain("SIGNET_WORKERS must be auto");
+    }
+  });
+
+  test("has the workers together hash on every core, unless it is told how many each", () => {
+    const hashThreads = (workers: string, threads = "") =>
+      parseConfig({ SIGNET_WORKERS: workers, SIGNET_HASH_THREADS: threads }).hashThreads;
+
+    expect(hashThreads("1")).toBe(availableParallelism());
+    expect(hashThreads("2")).toBe(Math.ceil(availableParallelism() / 2));
+    expect(hashThreads("auto")).toBe(1);
+    expect(hashThreads("256")).toBe(1);
+    expect(hashThreads("2", "7")).toBe(7);
+  });
+
   test("names every variable at fault in one message", () => {
     const problems = problemsOf({
       PORT: "65536",
@@ -64,7 +87,7 @@ describe("parseConfig", () => {
       SIGNET_PUBLIC_URL: "https://user@signet.example",
       SIGNET_TRUSTED_PROXIES: "10.0.0.0/33",
       SIGNET_TLS_KEY_FILE: "key.pem",
-      SIGNET_WORKERS: "4",
+      SIGNET_WORKERS: "many",
       SIGNET_PEERS: "https://peer.example",
       SIGNET_PUBLIC_URI: "https://signet.example",
       SMTP_URL: "smtp://mail.example",
@@ -76,7 +99,7 @@ describe("parseConfig", () => {
       "DATABASE_URL must be a postgres:// URL",
       "SIGNET_PUBLIC_URL must be an https:// or http:// URL without credentials, query or fragment",
       expect.stringMatching(/^SIGNET_TRUSTED_PROXIES must be/),
-      "SIGNET_WORKERS must be 1: more processes are not supported yet",
+      "SIGNET_WORKERS must be auto, or a whole number from 1 to 256",
       "SIGNET_PEERS must be a JSON list of peers: see docs/guides/peers.md",
       expect.stringMatching(/^LOG_LEVEL must be one of trace, /),
       "SIGNET_OPERATOR_KEY is required with DATABASE_URL",
@@ -90,7 +113,7 @@ describe("parseConfig", () => {
   test("names the peer whose passwords would pass a network in the clear", () => {
     const key = `sgn_site_${"a".repeat(64)}`;
     const site_id = "01890a5d-ac96-774b-bcce-b302099a8057";
-    const peers = JSON.stringify([{ name: "patriot", url: "http://id.example", key, site_id }]);
+    const peers = JSON.stringify([{ name: "shop", url: "http://id.example", key, site_id }]);
 
     const problems = problemsOf({ SIGNET_PEERS: peers });
     const { peers: own } = parseConfig({
@@ -98,9 +121,9 @@ describe("parseConfig", () => {
       SIGNET_INTERNAL_HOSTS: "id.example",
     });
 
-    expect(problems).toMatch(/SIGNET_PEERS entry "patriot": url must begin with https:/);
+    expect(problems).toMatch(/SIGNET_PEERS entry "shop": url must begin with https:/);
     expect(problems).not.toContain(key);
-    expect(own).toMatchObject([{ name: "patriot", url: "http://id.example" }]);
+    expect(own).toMatchObject([{ name: "shop", url: "http://id.example" }]);
   });
 
   test.each([
