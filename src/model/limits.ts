@@ -85,6 +85,7 @@ export const LIMITS = {
   changedDeliveriesMax: 10_000, // In one statement.
   deletedDeliveriesMax: 20_000, // In one transaction.
   deliveriesKeptDays: 30,
+  leftWebhookDays: 4, // Of a deleted Site: what is not accepted for 3 days is dead.
   peersMax: 50,
   peerListMax: 100, // Fields or domains of one Peer.
   peerTimeoutMs: 5_000, // For all Peers that a login asks, and for the turn to ask.
@@ -105,6 +106,7 @@ export const LIMITS = {
   databasePoolMax: 16,
   databaseValidationPoolMax: 4,
   databaseDirectPoolMax: 6,
+  clockOffsetMsMax: 60_000, // Between this machine and the database; tokens allow for half of it.
   databaseConnectTimeoutMs: 2_000,
   databaseStatementTimeoutMs: 3_000,
   databaseQueryTimeoutMs: 3_500,

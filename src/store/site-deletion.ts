@@ -1,5 +1,6 @@
-import type { SiteId, UserId } from "../model/id.ts";
+import type { SiteId, UserId, WebhookId } from "../model/id.ts";
 import { type Queryable, sql } from "./sql.ts";
+import type { WebhookRef } from "./webhook-work.ts";
 
 /** A Site as far as its deletion is concerned. */
 export interface ClosableSite {
@@ -68,6 +69,20 @@ export async function listErasingSites(
   const { rows } = await db.query<{ id: SiteId }>(sql`
     select id from signet.list_erasing_site_ids(${page.after ?? null}, ${page.limit}) as id`);
   return rows.map(({ id }) => id);
+}
+
+/**
+ * Lists webhooks of deleted Sites that have nothing more to post, or have had the time for it if
+ * the Site's last User was deleted before. Needs no Site.
+ */
+export async function listLeftWebhooks(
+  db: Queryable,
+  endedBefore: Date,
+  limit: number,
+): Promise<WebhookRef[]> {
+  const { rows } = await db.query<{ site_id: SiteId; id: WebhookId }>(sql`
+    select site_id, id from signet.list_left_webhooks(${endedBefore}, ${limit}::integer)`);
+  return rows.map(({ site_id: siteId, id }) => ({ siteId, id }));
 }
 
 /** A stretch of the Users of a Site. */
