@@ -3,7 +3,7 @@ import tseslint from "typescript-eslint";
 
 /** Biome formats and lints; ESLint adds only the rules that need types. */
 export default defineConfig(globalIgnores(["gen/", "dist/"]), {
-  files: ["**/*.ts"],
+  files: ["**/*.{ts,tsx}"],
   plugins: { "@typescript-eslint": tseslint.plugin },
   languageOptions: {
     parser: tseslint.parser,

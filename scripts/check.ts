@@ -25,6 +25,7 @@ const STATIC_STEPS: readonly Step[] = [
   { sentence: "code is formatted and passes lint", script: "check:format" },
   { sentence: "promises are awaited", script: "check:promises" },
   { sentence: "the client builds", script: "build:client" },
+  { sentence: "the console builds", script: "build:console" },
 ];
 
 const DEMO: Step = { sentence: "the demo plays to its end", script: "demo" };

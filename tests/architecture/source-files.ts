@@ -15,7 +15,10 @@ const FOLDERS = ["src", "tests", "bench", "examples", "scripts"];
 export function readSourceFiles(): SourceFile[] {
   return FOLDERS.flatMap((folder) => {
     const paths = readdirSync(folder, { recursive: true, encoding: "utf8" });
-    return paths.filter((path) => /\.(ts|sql)$/.test(path)).map((path) => read(join(folder, path)));
+    return paths
+      .filter((path) => !path.includes("node_modules")) // bench/peers has some of its own.
+      .filter((path) => /\.(tsx?|sql)$/.test(path))
+      .map((path) => read(join(folder, path)));
   });
 }
 
