@@ -75,6 +75,8 @@ async function inviteOnce(
     }
     const now = deps.clock.now();
     const known = await findUser(tx, site.id, { by: "email", email });
+    // A repeat of this call may have come in between the two looks.
+    if (known && known.id === id) return { user: known, token: undefined };
     const user = known
       ? await inviteAgain(deps, tx, caller, known, invitation, now)
       : await createInvited(deps, tx, caller, site.id, invitation, now);
@@ -183,8 +185,8 @@ export async function acceptInvitation(
     };
     const user = await saveUser(deps, tx, before, after, [
       "user_invitation_accepted",
-      "user_email_verified",
       "user_password_changed",
+      ...changesBetween(before, after),
     ]);
     const act = { kind: "user.invitation_accepted", subjectId: user.id, clientIp: client.ip };
     await recordAct(tx, siteId, caller, act, now);

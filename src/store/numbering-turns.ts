@@ -15,8 +15,8 @@ export interface NumberingTurn {
 }
 
 /**
- * Where more write at the same time, the readers number for all: what is left to them by those who
- * commit together is then more than what one commit brings, and a large step costs each change less.
+ * Where more write at the same time, the readers number for all: what those who commit together
+ * leave to them is then more than what one commit brings, and a large step costs each change less.
  */
 const WRITERS_MAX = 4;
 

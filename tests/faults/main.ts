@@ -14,7 +14,8 @@ import { describeRun, summarize } from "../support/fault-summary.ts";
 
 /** The program behind `npm run faults`; docs/faults.md describes it. */
 
-const USAGE = `usage: npm run faults -- [--quick] [--seed <number>] [--rounds <number>] [--kind <name>]…
+const USAGE = `usage: npm run faults -- [--quick] [--seed <number>] [--rounds <number>]
+                         [--kind <name>]…
 kinds: ${FAULT_NAMES.join(", ")}`;
 
 const beginMs = performance.now();

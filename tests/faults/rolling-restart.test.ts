@@ -3,7 +3,7 @@ import { restartRolling } from "../support/rolling-restart.ts";
 
 const EXIT_MS_MAX = 15_000;
 
-test("a process with 200 streams and traffic is gone 15 s after SIGTERM, and no call with it", async ({
+test("with 200 streams and traffic is over 15 s after SIGTERM, and loses no call", async ({
   annotate,
 }) => {
   const restart = await restartRolling({ streams: 200, callers: 40, callsBetween: 2_000 });

@@ -55,8 +55,8 @@ test("a Mirror that a webhook feeds holds every User as it is, whatever fails", 
   swallowed = ids[30] ?? "";
   await trial.generator.update(ids[30] as never);
   await trial.fill(1);
-  await until(() => gaps.length > before);
-  expect(gaps.at(-1)).toEqual({ epoch: 1, position: 71n });
+  const isSwallowed = ({ epoch, position }: WebhookGap) => epoch === 1 && position === 71n;
+  await until(() => gaps.slice(before).some(isSwallowed));
   handler.close();
 });
 

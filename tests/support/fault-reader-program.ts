@@ -66,7 +66,7 @@ async function start(order: Start): Promise<Running> {
   return begun;
 }
 
-/** Each has connections of its own, which it leaves when they fall silent, as an app's client does. */
+/** Each has connections of its own; as an app's client does, it leaves those that fall silent. */
 function openFollowers({ readers, framesMax, prefix, urls, key }: Start): Follower[] {
   const open = (protocol: "grpc" | "connect", count: number, polls: boolean) =>
     Array.from({ length: count }, (_, n) => {

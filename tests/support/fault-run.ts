@@ -26,7 +26,7 @@ import { until } from "./waiting.ts";
 export interface FaultPlan {
   /** So many at least; the faults are spread over them. 0: as many as come while they strike. */
   readonly changes: number;
-  /** After so long the writers stop with fewer changes; the faults are spread over this time too. */
+  /** After so long the writers stop with fewer changes; faults are spread over this time too. */
   readonly minutesMax?: number;
   /** Writers that call the service, one change at a time. */
   readonly writers: number;

@@ -1,5 +1,5 @@
--- The guards of Users and the outbox cost each change less. An update of a User with its change took
--- 1.7 times the time of PostgreSQL that the same update takes without; now it takes 1.45.
+-- The guards of Users and the outbox cost each change less. An update of a User with its change
+-- took 1.7 times the time of PostgreSQL that the same update takes without; now it takes 1.45.
 
 -- Finds the one row of a change, however often a User has changed of late. It serves the erasure
 -- of a deleted User's personal data too.

@@ -3,7 +3,7 @@ import type { Operation, Outcome } from "../../support/operation-log.ts";
 import { listRefreshFaults } from "../../support/refresh-checker.ts";
 
 describe("the checker of refresh tokens", () => {
-  test("finds nothing where each token has one successor, told as often as it was asked for", () => {
+  test("finds nothing where each token has one successor, told as often as it is asked for", () => {
     const faults = listRefreshFaults([
       presented("t1", refreshed("t2")),
       presented("t2", UNHEARD, 1_000),
