@@ -28,15 +28,20 @@ export async function createPopulation(
     const siteId = site?.id ?? "";
     const scopes = [Scope.SYNC, Scope.USERS_READ];
     const { secret } = await operator.sites.createApiKey({ siteId, label: name, scopes });
-    await insertUsers(service.databaseUrl, siteId, userCount);
+    await addUsers(service, siteId, userCount);
     return { siteId, siteKey: secret };
   } finally {
     operator.close();
   }
 }
 
-async function insertUsers(url: string, siteId: string, userCount: number): Promise<void> {
-  const client = new Client({ connectionString: url });
+/** Adds so many Users to a Site, in the same way. */
+export async function addUsers(
+  { databaseUrl }: Pick<BenchService, "databaseUrl">,
+  siteId: string,
+  userCount: number,
+): Promise<void> {
+  const client = new Client({ connectionString: databaseUrl });
   await client.connect();
   try {
     await client.query("set session_replication_role = replica"); // The guards want Changes.

@@ -6,7 +6,7 @@ const signet = createSignetClient({ url: SIGNET_URL, key: SIGNET_KEY });
 const pool = new Pool({ connectionString: DATABASE_URL });
 pool.on("error", (error) => console.error(`an idle connection was lost: ${error.message}`));
 
-const link = createUserLink({ pool, table: "omni_dashboard.admin_users" });
+const link = createUserLink({ pool, table: "dashboard.admin_users" });
 
 async function signIn(email: string, password: string) {
   const identifier = { case: "email", value: email } as const;
@@ -27,7 +27,7 @@ async function signInOrJoin(email: string, password: string) {
     await transaction.query("begin");
     const { outcome } = await link.linkAtLogin(user, transaction);
     if (outcome === "no_row") {
-      const insert = "insert into omni_dashboard.admin_users (email, auth_user_id) values ($1, $2)";
+      const insert = "insert into dashboard.admin_users (email, auth_user_id) values ($1, $2)";
       await transaction.query(insert, [user.email, user.id]);
     }
     await transaction.query("commit");

@@ -21,8 +21,11 @@ interface PeerOrder {
 }
 
 const PROGRAM = new URL("./better-auth.mjs", import.meta.url);
-/** Besides the one who signs in, as many as the smaller Site of the rows of Users has. */
-const USERS = 10_000;
+/**
+ * How many Users each has besides the one who signs in: as many as the smaller Site of the rows of
+ * Users.
+ */
+export const OTHER_USERS = 10_000;
 
 /** Starts better-auth on a database of its own in Signet's PostgreSQL, with as many users. */
 export async function startPeer(
@@ -51,7 +54,7 @@ export async function startPeer(
 const INSERT = `
   insert into "user" (id, name, email, "emailVerified", "createdAt", "updatedAt")
   select 'user' || n, 'User Number ' || n, 'user' || n || '@example.com', true, now(), now()
-    from generate_series(1, ${USERS}) as n`;
+    from generate_series(1, ${OTHER_USERS}) as n`;
 
 async function run(url: string, statement: string): Promise<void> {
   const client = new Client({ connectionString: url });

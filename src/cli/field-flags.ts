@@ -25,7 +25,7 @@ export function flagsOf(command: Command): string[] {
  * for `site_id` and `--role` for `roles[1]`; undefined: there is none.
  */
 export function flagOf(field: string, flags: readonly string[]): string | undefined {
-  const path = field.replace(/\[\d+\]/g, "").replace(/^filter\./, "");
+  const path = field.replace(/\[\d+\]/g, "").replace(/^(filter|template)\./, "");
   const [whole = ""] = path.split(".");
   const guesses = [path, whole].flatMap((name) => [FLAGS[name], ...guessesOf(name)]);
   return guesses.find((guess) => guess !== undefined && flags.includes(guess));

@@ -28,7 +28,8 @@ function toRecordError(error: unknown): unknown {
   return new RecordError(field?.[1] ?? field?.[2] ?? "", error.message);
 }
 
-const COLUMNS = [
+/** The columns of Signet's own CSV. */
+export const CSV_COLUMNS = [
   "id",
   "external_id",
   "email",
@@ -46,7 +47,7 @@ const COLUMNS = [
 
 /** Reads a line of CSV, whose columns have the names of the fields; roles stand side by side. */
 export function fromSignetCsv(record: FileRecord): RowInit {
-  const unknown = Object.keys(record).find((name) => !COLUMNS.includes(name));
+  const unknown = Object.keys(record).find((name) => !CSV_COLUMNS.includes(name));
   if (unknown !== undefined) throw new RecordError(unknown, "is no column of an import");
   const metadata = objectAt(record, "metadata");
   const hash = textAt(record, "password_hash");

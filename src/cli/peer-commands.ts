@@ -53,7 +53,7 @@ async function listPeers(
 function addTest(peer: Command, context: Context): void {
   addCommand(peer, "test", {
     description: "Calls a peer with the key that is configured; a success closes its breaker.",
-    examples: ["signet peer test patriot"],
+    examples: ["signet peer test shop"],
   })
     .argument("<name>", "the peer's name in SIGNET_PEERS")
     .action((name: string, options: AnswerOptions) => testPeer(context, name, options));

@@ -23,7 +23,7 @@ const TIMEOUT_SECONDS_DEFAULT = 3_600;
 export function addPeerSync(peer: Command, context: Context): void {
   addCommand(peer, "sync", {
     description: "Waits until all Users of a peer are here, while the service takes them.",
-    examples: ["signet peer sync patriot", "signet peer sync patriot --follow"],
+    examples: ["signet peer sync shop", "signet peer sync shop --follow"],
   })
     .argument("<name>", 'the peer\'s name in SIGNET_PEERS, where it has "sync": true')
     .option("--follow", "go on, and print what happens until Ctrl-C")

@@ -6,6 +6,7 @@ import {
 import { type AnswerOptions, addCommand, printAnswer } from "./answer.ts";
 import { getSiteByDomain, withClient } from "./connection.ts";
 import { type Context, UsageError } from "./context.ts";
+import { addMailTemplateCommands } from "./mail-template-commands.ts";
 import { addSiteCreate } from "./site-create-command.ts";
 import { addSiteDelete } from "./site-delete-command.ts";
 import { layOutPublicSite, layOutSite } from "./site-layout.ts";
@@ -24,6 +25,7 @@ export function addSiteCommands(root: Command, context: Context): void {
   addSiteList(site, context);
   addSiteUpdate(site, context);
   addSiteDelete(site, context);
+  addMailTemplateCommands(site, context);
 }
 
 function addGet(site: Command, context: Context): void {

@@ -9,7 +9,12 @@ import { withClient } from "./connection.ts";
 import type { Context } from "./context.ts";
 import { present } from "./options.ts";
 import { layOutSite } from "./site-layout.ts";
-import { addSiteSettings, plainSettingsOf, type SiteSettings } from "./site-settings.ts";
+import {
+  addSiteSettings,
+  linkPagesOf,
+  plainSettingsOf,
+  type SiteSettings,
+} from "./site-settings.ts";
 
 interface CreateSiteOptions extends AnswerOptions, SiteSettings {
   readonly name: string;
@@ -31,7 +36,7 @@ export function addSiteCreate(site: Command, context: Context): void {
     ],
   })
     .requiredOption("--name <name>", "the name that people see")
-    .requiredOption("--frontend-url <url>", "where its front end is; links in mails start so")
+    .requiredOption("--frontend-url <url>", "where its front end is")
     .option("--id <uuid>", "its id; a repeat with the same id answers as the first call did");
   addSiteSettings(command)
     .option("--no-self-registration", "do not let people register themselves")
@@ -43,10 +48,11 @@ export function addSiteCreate(site: Command, context: Context): void {
 async function createSite(context: Context, options: CreateSiteOptions): Promise<void> {
   const { id, name, frontendUrl, selfRegistration, publicCalls, deletionProtected } = options;
   const { domain, redirectUrl, origin, mailAddress, mailName, lifetime } = options;
+  const linkPages = linkPagesOf(options);
   const request = create(CreateSiteRequestSchema, {
     ...present({ id, name, frontendUrl, selfRegistration, publicCalls, deletionProtected }),
     ...present({ domains: domain, redirectUrls: redirectUrl, origins: origin }),
-    ...present({ ...plainSettingsOf(options), lifetimes: lifetime }),
+    ...present({ ...plainSettingsOf(options), lifetimes: lifetime, linkPages }),
     ...(mailAddress || mailName
       ? { mailSender: present({ address: mailAddress, name: mailName }) }
       : {}),

@@ -1,8 +1,11 @@
-import type { Lifetimes, PublicSite, Site } from "../../gen/signet/v1/site_pb.ts";
+import type { Lifetimes, LinkPages, PublicSite, Site } from "../../gen/signet/v1/site_pb.ts";
 import type { ListSitesResponse } from "../../gen/signet/v1/site_service_pb.ts";
 import { type Field, layOutFields, layOutTable, withMore } from "./layout.ts";
 import { LIFETIME_FIELDS, MFA_POLICIES, SIGNING_ALGORITHMS } from "./site-options.ts";
 import { listText, timeText, yesOrNo } from "./values.ts";
+
+/** Where a Site has no page of its own. */
+const HOSTED = "hosted by Signet";
 
 /** Lays out all settings of a Site. */
 export function layOutSite({ site }: { readonly site?: Site | undefined }): string {
@@ -25,6 +28,8 @@ export function layOutSite({ site }: { readonly site?: Site | undefined }): stri
     ["Signing algorithm", SIGNING_ALGORITHMS.wordOf(site.signingAlgorithm)],
     ...lifetimeFields(site.lifetimes),
     ["Locale", site.locale],
+    ["Accent colour", site.accentColor],
+    ...linkPageFields(site.linkPages),
     ["Deletion protected", yesOrNo(site.deletionProtected)],
     ["Created", timeText(site.createTime)],
     ["Updated", timeText(site.updateTime)],
@@ -65,6 +70,15 @@ export function layOutPublicSite({ site }: { readonly site?: PublicSite | undefi
 function senderText(sender: Site["mailSender"]): string {
   if (!sender?.address) return sender?.name ?? "";
   return sender.name ? `${sender.name} <${sender.address}>` : sender.address;
+}
+
+function linkPageFields(pages: LinkPages | undefined): Field[] {
+  return [
+    ["Page verify-email", pages?.verifyEmailUrl || HOSTED],
+    ["Page reset-password", pages?.resetPasswordUrl || HOSTED],
+    ["Page accept-invitation", pages?.acceptInvitationUrl || HOSTED],
+    ["Page confirm-email-change", pages?.confirmEmailChangeUrl || HOSTED],
+  ];
 }
 
 function lifetimeFields(lifetimes: Lifetimes | undefined): Field[] {

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import type { Command } from "commander";
-import { LifetimesSchema } from "../../gen/signet/v1/site_pb.ts";
+import { LifetimesSchema, LinkPagesSchema } from "../../gen/signet/v1/site_pb.ts";
 import {
   type UpdateSiteResponse,
   UpdateSiteResponseSchema,
@@ -11,7 +11,12 @@ import { withClient } from "./connection.ts";
 import { type Context, UsageError } from "./context.ts";
 import { numberOption, present } from "./options.ts";
 import { layOutSite } from "./site-layout.ts";
-import { addSiteSettings, plainSettingsOf, type SiteSettings } from "./site-settings.ts";
+import {
+  addSiteSettings,
+  linkPagesOf,
+  plainSettingsOf,
+  type SiteSettings,
+} from "./site-settings.ts";
 
 interface UpdateSiteOptions extends AnswerOptions, SiteSettings {
   readonly name?: string;
@@ -41,7 +46,7 @@ export function addSiteUpdate(site: Command, context: Context): void {
   })
     .argument("[id]", "the Site; not needed with a site key")
     .option("--name <name>", "the name that people see")
-    .option("--frontend-url <url>", "where its front end is; links in mails start so");
+    .option("--frontend-url <url>", "where its front end is");
   addSiteSettings(command)
     .option("--no-domains", "take all host names away")
     .option("--no-redirect-urls", "take all redirects away")
@@ -87,16 +92,14 @@ async function update(
 }
 
 /**
- * Lifetimes and mail sender are changed as a whole: what is not given of them is taken from the
- * Site as it is, and the change is meant for that version alone.
+ * Lifetimes, mail sender and pages are changed as a whole: what is not given of them is taken from
+ * the Site as it is, and the change is meant for that version alone.
  */
-async function wholesOf(
-  { sites }: SignetClient,
-  siteId: string,
-  { lifetime, mailAddress, mailName }: UpdateSiteOptions,
-) {
+async function wholesOf({ sites }: SignetClient, siteId: string, options: UpdateSiteOptions) {
+  const { lifetime, mailAddress, mailName } = options;
   const hasSender = mailAddress !== undefined || mailName !== undefined;
-  if (!lifetime && !hasSender) return { settings: {}, version: undefined };
+  const linkPages = linkPagesOf(options);
+  if (!lifetime && !hasSender && !linkPages) return { settings: {}, version: undefined };
   const { site } = await sites.getSite({ siteId });
   const { address = "", name = "" } = site?.mailSender ?? {};
   return {
@@ -107,6 +110,9 @@ async function wholesOf(
         : {}),
       ...(hasSender
         ? { mailSender: { address: mailAddress ?? address, name: mailName ?? name } }
+        : {}),
+      ...(linkPages
+        ? { linkPages: Object.assign(create(LinkPagesSchema), site?.linkPages, linkPages) }
         : {}),
     },
   };

@@ -2,23 +2,30 @@ import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { finished } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { create, toJson } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { Command } from "commander";
-import { UserState } from "../../gen/signet/v1/user_pb.ts";
-import { type ExportedUser, ImportRowSchema } from "../../gen/signet/v1/user_service_pb.ts";
+import { type Command, Option } from "commander";
+import type { ExportedUser } from "../../gen/signet/v1/user_service_pb.ts";
 import { namingLostConnection } from "../client/errors.ts";
 import type { SignetClient } from "../client/index.ts";
 import { addCommand } from "./answer.ts";
 import { withClient } from "./connection.ts";
-import type { Context } from "./context.ts";
+import { type Context, UsageError } from "./context.ts";
 import { describeError } from "./error-line.ts";
+import {
+  createExportWriter,
+  EXPORT_FORMATS,
+  type ExportFormat,
+  type ExportWriter,
+} from "./export-rows.ts";
+import { shapeOf } from "./import-file.ts";
 import { createProgress } from "./progress.ts";
 import { addFilter, type FilterOptions, requestOf } from "./user-list-commands.ts";
 
 interface ExportOptions extends FilterOptions {
   readonly out: string;
+  readonly format?: ExportFormat;
   readonly passwordHashes?: true;
+  readonly guardFormulas?: true;
 }
 
 const ATTEMPTS_MAX = 10;
@@ -31,26 +38,35 @@ export function addUserExport(user: Command, context: Context): void {
     examples: [
       "signet user export --site <id> --out users.ndjson",
       "signet user export --site <id> --out users.ndjson --password-hashes",
-      "signet user export --out admins.ndjson --role admin",
+      "signet user export --out admins.csv --role admin",
+      "signet user export --out sheet.csv --guard-formulas   # to be looked at, not imported",
     ],
   })
-    .requiredOption("--out <file>", "the file to write, as NDJSON; it is replaced")
+    .requiredOption("--out <file>", "the file to write; it is replaced")
+    .addOption(
+      new Option("--format <word>", "what to write; else as the name ends, else NDJSON").choices(
+        EXPORT_FORMATS,
+      ),
+    )
+    .option("--guard-formulas", "keep spreadsheets from running what CSV holds; not for imports")
     .option("--password-hashes", "with the hashes of the passwords; with an operator key alone");
   addFilter(command).action((options: ExportOptions) => exportUsers(context, options));
 }
 
 async function exportUsers(context: Context, options: ExportOptions): Promise<void> {
   const { terminal } = context;
+  const writer = writerOf(options);
   const request = { ...requestOf(options), includePasswordHashes: options.passwordHashes ?? false };
   // It tells of persons, and may hold hashes.
   const file = createWriteStream(options.out, { mode: 0o600 });
   await once(file, "open");
+  file.write(writer.head);
   const progress = createProgress(terminal, "exported");
   let count = 0;
   await withClient(context, async (client) => {
     const total = await countOrNothing(client, options);
     for await (const users of readAll(context, client, request)) {
-      const text = users.map((user) => `${JSON.stringify(toRow(user))}\n`).join("");
+      const text = users.map((user) => writer.lineOf(user)).join("");
       if (!file.write(text)) await once(file, "drain");
       count += users.length;
       progress(count, Math.max(total, count));
@@ -61,6 +77,15 @@ async function exportUsers(context: Context, options: ExportOptions): Promise<vo
   await finished(file);
   if (options.json) terminal.print(JSON.stringify({ exported: count }, undefined, 2));
   else terminal.print(`${count} exported`);
+}
+
+function writerOf({ out, format, passwordHashes, guardFormulas }: ExportOptions): ExportWriter {
+  const chosen = format ?? (shapeOf(out, "ndjson") === "csv" ? "csv" : "ndjson");
+  if (chosen === "csv" && passwordHashes) {
+    throw new UsageError("--password-hashes needs NDJSON: CSV has no place for Signet's own");
+  }
+  if (chosen === "ndjson" && guardFormulas) throw new UsageError("--guard-formulas is for CSV");
+  return createExportWriter(chosen, guardFormulas ?? false);
 }
 
 /** For the progress alone. */
@@ -96,24 +121,4 @@ async function* readAll(
       await sleep(delayMs);
     }
   }
-}
-
-/** A User as `signet user import` reads it. */
-function toRow({ user, passwordHash }: ExportedUser) {
-  const row = create(ImportRowSchema, {
-    id: user?.id ?? "",
-    externalId: user?.externalId ?? "",
-    email: user?.email ?? "",
-    emailVerified: user?.emailVerified ?? false,
-    username: user?.username ?? "",
-    displayName: user?.displayName ?? "",
-    pictureUrl: user?.pictureUrl ?? "",
-    locale: user?.locale ?? "",
-    roles: user?.roles ?? [],
-    disabled: user?.state === UserState.DISABLED,
-    ...(user?.metadata && { metadata: user.metadata }),
-    ...(user?.createTime && { createTime: user.createTime }),
-    ...(passwordHash && { passwordHash }),
-  });
-  return toJson(ImportRowSchema, row);
 }

@@ -23,8 +23,8 @@ export interface MailData {
 
 /** A mail with a link that holds a one-time token. */
 export interface LinkMailData extends MailData {
-  /** The Site's page that takes the token. */
-  readonly pageUrl: HttpUrl;
+  /** Returns the page that takes the token, for the language of the mail. */
+  readonly pageOf: (locale: string) => HttpUrl;
   readonly token: Secret;
   readonly lifetimeSeconds: number;
 }
@@ -48,10 +48,10 @@ export interface LinkParts {
 
 /** Makes the function that writes a mail with a link. */
 export function linkMessage(words: Words<LinkParts>): (data: LinkMailData) => MailContent {
-  return ({ siteName, locales, templates = [], pageUrl, token, lifetimeSeconds }) => {
+  return ({ siteName, locales, templates = [], pageOf, token, lifetimeSeconds }) => {
     const chosen = chooseWords(locales, templates);
     const { locale, language = LANGUAGES[0] } = chosen;
-    const link = oneTimeLink(pageUrl, token);
+    const link = oneTimeLink(pageOf(locale), token);
     const lifetime = durationInWords(locale, lifetimeSeconds);
     const own = words[language]({ siteName, link, lifetime });
     return layOut(locale, siteName, inSiteWords(own, chosen, { site: siteName, lifetime }));

@@ -1,4 +1,6 @@
+import type { Color } from "./color.ts";
 import type { SiteId } from "./id.ts";
+import type { OneTimePurpose } from "./one-time.ts";
 import type { DomainName, HttpUrl, Origin } from "./url.ts";
 
 export type MfaPolicy = "off" | "optional" | "required";
@@ -16,6 +18,9 @@ export interface Lifetimes {
   readonly mfaChallengeSeconds: number;
   readonly recentLoginSeconds: number;
 }
+
+/** The Site's own pages for the links in mails; empty: the page that Signet hosts. */
+export type LinkPages = Readonly<Record<OneTimePurpose, HttpUrl | "">>;
 
 /** What an operator or an admin sets of a Site. */
 export interface SiteSettings {
@@ -39,6 +44,9 @@ export interface SiteSettings {
   readonly defaultAudience: string;
   readonly locale: string;
   readonly deletionProtected: boolean;
+  readonly linkPages: LinkPages;
+  /** Empty: Signet's own. */
+  readonly accentColor: Color | "";
 }
 
 /** A tenant with a user base of its own. */
@@ -78,4 +86,27 @@ export const PASSWORD_LENGTH_MIN_RANGE: Range = { min: 8, max: 64, default: 15 }
 /** Returns the issuer of a Site's access tokens, given the URL that Signet is reached at. */
 export function issuerOf(publicUrl: string, siteId: SiteId): string {
   return `${publicUrl}/sites/${siteId}`;
+}
+
+/** The paths of the pages that Signet hosts, below the issuer of a Site. */
+export const HOSTED_PATHS = {
+  verify_email: "verify-email",
+  reset_password: "reset-password",
+  accept_invitation: "accept-invitation",
+  change_email: "confirm-email-change",
+} as const satisfies Readonly<Record<OneTimePurpose, string>>;
+
+/**
+ * Returns where the links of one kind lead, by the language of the mail: to the Site's own page,
+ * or to the one that Signet hosts, which speaks that language.
+ */
+export function linkPageOf(
+  { id, linkPages }: Pick<Site, "id" | "linkPages">,
+  purpose: OneTimePurpose,
+  publicUrl: string,
+): (locale: string) => HttpUrl {
+  const own = linkPages[purpose];
+  if (own) return () => own;
+  const page = `${issuerOf(publicUrl, id)}/${HOSTED_PATHS[purpose]}`;
+  return (locale) => `${page}?${new URLSearchParams({ lang: locale })}` as HttpUrl;
 }

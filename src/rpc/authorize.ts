@@ -13,6 +13,7 @@ import { parseId, type SiteId, type UserId } from "../model/id.ts";
 import { admit } from "./access-rules.ts";
 import { browserPageKey, checkPage } from "./browser-page.ts";
 import { clientAddressOf } from "./client-address.ts";
+import { hostedPageKey } from "./hosted-page.ts";
 import { callKindOf, countForSite, countForSource } from "./limit-calls.ts";
 
 const callerKey = createContextKey<Caller>({ kind: "anonymous" }, { description: "who calls" });
@@ -93,7 +94,7 @@ export function createAuthorization(
     const kind = kinds.get(method);
     const clientAddress = clientAddressOf(values);
     countForSource(gate.limits, kind, { caller, message, clientAddress });
-    const admitted = requireAdmission(gate, rule, caller, message);
+    const admitted = requireAdmission(gate, rule, caller, { message, values });
     const { siteId, byPublic } = admitted instanceof Promise ? await admitted : admitted;
     if (caller.kind === "operator") await requireNamedSite(gate, method, message);
     countForSite(gate.limits, kind, siteId);
@@ -129,7 +130,7 @@ function namedSite(message: object): string {
 interface AdmittedTo {
   /** The Site it is about, as far as the caller's own or the public one; else absent. */
   readonly siteId: SiteId | undefined;
-  /** Whether only because the Site has public calls. */
+  /** Whether only because the Site has public calls, or a page of Signet's makes them. */
   readonly byPublic: boolean;
 }
 
@@ -142,13 +143,13 @@ function requireAdmission(
   { sites }: Pick<Gate, "sites">,
   rule: AccessRule,
   caller: Caller,
-  message: object,
+  call: Pick<UnknownCall, "message" | "values">,
 ): AdmittedTo | Promise<AdmittedTo> {
   switch (admit(rule, caller)) {
     case "admitted":
       return { siteId: "siteId" in caller ? caller.siteId : undefined, byPublic: false };
     case "public":
-      return requirePublicSite(sites, caller, message);
+      return requirePublicSite(sites, caller, call);
     case "denied":
       throw refusalOf(caller);
   }
@@ -158,7 +159,7 @@ function requireAdmission(
 async function requirePublicSite(
   sites: KnownSites,
   caller: Caller,
-  message: object,
+  { message, values }: Pick<UnknownCall, "message" | "values">,
 ): Promise<AdmittedTo> {
   const named = namedSite(message);
   // Without the Site's name, the caller most likely has forgotten the credential.
@@ -168,7 +169,8 @@ async function requirePublicSite(
     if (error instanceof Failure && error.reason === "site_not_found") return undefined;
     throw error;
   });
-  if (!known?.site.publicCalls) throw refusalOf(caller);
+  const isOpen = known && (known.site.publicCalls || values.get(hostedPageKey));
+  if (!isOpen) throw refusalOf(caller);
   return { siteId, byPublic: true };
 }
 

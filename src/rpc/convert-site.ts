@@ -1,6 +1,6 @@
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { CreateSiteRequest, UpdateSiteRequest } from "../../gen/signet/v1/site_service_pb.ts";
-import { issuerOf, type Site, type SiteSettings } from "../model/site.ts";
+import { issuerOf, type LinkPages, type Site, type SiteSettings } from "../model/site.ts";
 import { ALGORITHM, MFA_POLICY, PARSE } from "./site-fields.ts";
 
 /** Reads the settings of a new Site, defaults filled in. @throws {Failure} `invalid_field` */
@@ -21,6 +21,8 @@ export function parseSiteSettings(request: CreateSiteRequest): SiteSettings {
     defaultAudience: PARSE.defaultAudience(request.defaultAudience),
     locale: PARSE.locale(request.locale),
     deletionProtected: request.deletionProtected,
+    linkPages: PARSE.linkPages(request.linkPages),
+    accentColor: PARSE.accentColor(request.accentColor),
   };
 }
 
@@ -43,6 +45,8 @@ export function parseSiteChanges(request: UpdateSiteRequest): Partial<SiteSettin
     defaultAudience: given(request.defaultAudience, PARSE.defaultAudience),
     locale: given(request.locale, PARSE.locale),
     deletionProtected: request.deletionProtected,
+    linkPages: given(request.linkPages, PARSE.linkPages),
+    accentColor: given(request.accentColor, PARSE.accentColor),
   };
   const present = Object.entries(changes).filter(([, value]) => value !== undefined);
   return Object.fromEntries(present) as Partial<SiteSettings>;
@@ -78,6 +82,17 @@ export function toSiteMessage(site: Site, publicUrl: string) {
     createTime: timestampFromDate(site.createTime),
     updateTime: timestampFromDate(site.updateTime),
     issuer: issuerOf(publicUrl, site.id),
+    linkPages: toLinkPagesMessage(site.linkPages),
+    accentColor: site.accentColor,
+  };
+}
+
+function toLinkPagesMessage(pages: LinkPages) {
+  return {
+    verifyEmailUrl: pages.verify_email,
+    resetPasswordUrl: pages.reset_password,
+    acceptInvitationUrl: pages.accept_invitation,
+    confirmEmailChangeUrl: pages.change_email,
   };
 }
 

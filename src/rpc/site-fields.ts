@@ -1,15 +1,18 @@
 import {
   type Lifetimes as LifetimesMessage,
+  type LinkPages as LinkPagesMessage,
   type MailSender,
   MfaPolicy,
   SigningAlgorithm,
 } from "../../gen/signet/v1/site_pb.ts";
+import { parseColor } from "../model/color.ts";
 import { parseEmailAddress } from "../model/email-address.ts";
 import { invalidField } from "../model/failure.ts";
 import { LIMITS } from "../model/limits.ts";
 import {
   LIFETIME_RANGES,
   type Lifetimes,
+  type LinkPages,
   PASSWORD_LENGTH_MIN_RANGE,
   type SiteSettings,
 } from "../model/site.ts";
@@ -50,6 +53,8 @@ export const PARSE = {
   lifetimes: parseLifetimes,
   signingAlgorithm: (value: number) => parseChoice(value, ALGORITHM, "ES256", "signing_algorithm"),
   defaultAudience: (text: string) => text && parseAudience(text, "default_audience"),
+  linkPages: parseLinkPages,
+  accentColor: (text: string) => text && parseColor(text, "accent_color"),
   locale: (text: string) => (text ? parseLocale(text, "locale") : DEFAULT_LOCALE),
 } as const;
 
@@ -60,6 +65,17 @@ function parseMailSender(
   return {
     mailSenderAddress: address && parseEmailAddress(address, "mail_sender.address"),
     mailSenderName: parseText(name, "mail_sender.name", { max: LIMITS.nameLengthMax }),
+  };
+}
+
+function parseLinkPages(pages: LinkPagesMessage | undefined): LinkPages {
+  const parse = (text: string | undefined, name: string) =>
+    text ? parseHttpUrl(text, `link_pages.${name}`) : "";
+  return {
+    verify_email: parse(pages?.verifyEmailUrl, "verify_email_url"),
+    reset_password: parse(pages?.resetPasswordUrl, "reset_password_url"),
+    accept_invitation: parse(pages?.acceptInvitationUrl, "accept_invitation_url"),
+    change_email: parse(pages?.confirmEmailChangeUrl, "confirm_email_change_url"),
   };
 }
 

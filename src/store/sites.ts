@@ -1,3 +1,4 @@
+import type { Color } from "../model/color.ts";
 import { Failure } from "../model/failure.ts";
 import type { SiteId } from "../model/id.ts";
 import type { MfaPolicy, SigningAlgorithm, Site, SiteSettings } from "../model/site.ts";
@@ -33,6 +34,11 @@ export interface SiteRow {
   readonly default_audience: string;
   readonly locale: string;
   readonly deletion_protected: boolean;
+  readonly verify_email_url: HttpUrl | "";
+  readonly reset_password_url: HttpUrl | "";
+  readonly accept_invitation_url: HttpUrl | "";
+  readonly confirm_email_change_url: HttpUrl | "";
+  readonly accent_color: Color | "";
   readonly create_time: Date;
   readonly update_time: Date;
 }
@@ -44,7 +50,8 @@ export const SITE_COLUMNS = fragment`
   session_idle_seconds, session_absolute_seconds, email_verification_seconds,
   password_reset_seconds, invitation_seconds, email_change_seconds, mfa_challenge_seconds,
   recent_login_seconds, signing_algorithm, default_audience, locale, deletion_protected,
-  create_time, update_time`;
+  verify_email_url, reset_password_url, accept_invitation_url, confirm_email_change_url,
+  accent_color, create_time, update_time`;
 
 /** Finds a Site that is not deleted. */
 export async function findSite(db: Queryable, siteId: SiteId): Promise<Site | undefined> {
@@ -93,7 +100,7 @@ export async function insertSite(
   settings: SiteSettings,
   now: Date,
 ): Promise<boolean> {
-  const { lifetimes } = settings;
+  const { lifetimes, linkPages } = settings;
   const { rowCount } = await db.query(sql`
     insert into signet.sites
            (id, name, frontend_url, redirect_urls, origins, mail_sender_address,
@@ -101,8 +108,9 @@ export async function insertSite(
             access_token_seconds, session_idle_seconds, session_absolute_seconds,
             email_verification_seconds, password_reset_seconds, invitation_seconds,
             email_change_seconds, mfa_challenge_seconds, recent_login_seconds,
-            signing_algorithm, default_audience, locale, deletion_protected, create_time,
-            update_time)
+            signing_algorithm, default_audience, locale, deletion_protected,
+            verify_email_url, reset_password_url, accept_invitation_url,
+            confirm_email_change_url, accent_color, create_time, update_time)
     values (${siteId}, ${settings.name}, ${settings.frontendUrl}, ${settings.redirectUrls},
             ${settings.origins}, ${settings.mailSenderAddress}, ${settings.mailSenderName},
             ${settings.selfRegistration}, ${settings.publicCalls}, ${settings.mfaPolicy},
@@ -112,7 +120,9 @@ export async function insertSite(
             ${lifetimes.invitationSeconds}, ${lifetimes.emailChangeSeconds},
             ${lifetimes.mfaChallengeSeconds}, ${lifetimes.recentLoginSeconds},
             ${settings.signingAlgorithm}, ${settings.defaultAudience}, ${settings.locale},
-            ${settings.deletionProtected}, ${now}, ${now})
+            ${settings.deletionProtected}, ${linkPages.verify_email}, ${linkPages.reset_password},
+            ${linkPages.accept_invitation}, ${linkPages.change_email}, ${settings.accentColor},
+            ${now}, ${now})
         on conflict (id) do nothing`);
   if (rowCount === 0) return false;
   await insertDomains(db, siteId, settings.domains);
@@ -125,7 +135,7 @@ export async function insertSite(
  * @throws {Failure} `domain_taken`.
  */
 export async function updateSite(db: Queryable, site: Site): Promise<void> {
-  const { lifetimes } = site;
+  const { lifetimes, linkPages } = site;
   await db.query(sql`
     update signet.sites
        set version = ${site.version}, name = ${site.name}, frontend_url = ${site.frontendUrl},
@@ -145,7 +155,12 @@ export async function updateSite(db: Queryable, site: Site): Promise<void> {
            recent_login_seconds = ${lifetimes.recentLoginSeconds},
            signing_algorithm = ${site.signingAlgorithm},
            default_audience = ${site.defaultAudience}, locale = ${site.locale},
-           deletion_protected = ${site.deletionProtected}, update_time = ${site.updateTime}
+           deletion_protected = ${site.deletionProtected},
+           verify_email_url = ${linkPages.verify_email},
+           reset_password_url = ${linkPages.reset_password},
+           accept_invitation_url = ${linkPages.accept_invitation},
+           confirm_email_change_url = ${linkPages.change_email},
+           accent_color = ${site.accentColor}, update_time = ${site.updateTime}
      where id = ${site.id}`);
   await deleteDomains(db, site.id);
   await insertDomains(db, site.id, site.domains);
@@ -204,6 +219,13 @@ export function toSite(row: SiteRow): Site {
     defaultAudience: row.default_audience,
     locale: row.locale,
     deletionProtected: row.deletion_protected,
+    linkPages: {
+      verify_email: row.verify_email_url,
+      reset_password: row.reset_password_url,
+      accept_invitation: row.accept_invitation_url,
+      change_email: row.confirm_email_change_url,
+    },
+    accentColor: row.accent_color,
     createTime: row.create_time,
     updateTime: row.update_time,
   };

@@ -162,6 +162,7 @@ export async function updateUser(
   previousVersion: number,
   change: UserChangeRecord,
 ): Promise<void> {
+  const { origin } = user;
   const statement = hot`
     with logged as (
       insert into signet.change_outbox
@@ -178,6 +179,9 @@ export async function updateUser(
            mfa_enabled = ${user.mfaEnabled},
            password_change_time = ${user.passwordChangeTime ?? null},
            external_id = ${user.externalId ?? null}, metadata = ${user.metadata ?? null},
+           origin_kind = ${origin?.kind ?? null}, origin_source = ${origin?.source ?? null},
+           origin_user_id = ${origin?.sourceUserId ?? null},
+           origin_arrive_time = ${origin?.arriveTime ?? null},
            update_time = ${user.updateTime}, delete_time = ${user.deleteTime ?? null},
            deletion_protected = ${user.deletionProtected}
      where site_id = ${user.siteId} and id = ${user.id} and version = ${previousVersion}`;

@@ -46,8 +46,9 @@ test.each(lines)("%s names a command and options that there are: %s", (_, line) 
     .replace(/ [|#<>] .*$/, "")
     .split(/\s+/)
     .slice(1);
-  const [first = "", second = ""] = words[0] === "--profile" ? words.slice(2) : words;
-  const path = optionsOf.has(`${first} ${second}`) ? `${first} ${second}` : first;
+  const named = words[0] === "--profile" ? words.slice(2) : words;
+  const paths = [3, 2, 1].map((length) => named.slice(0, length).join(" "));
+  const path = paths.find((each) => optionsOf.has(each)) ?? "";
   const flags = words.filter((word) => /^--[a-z]/.test(word)).map((word) => word.split("=")[0]);
 
   expect(commands).toContain(path);

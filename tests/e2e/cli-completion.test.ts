@@ -35,6 +35,7 @@ describe("signet completion bash", () => {
     expect(await complete("us")).toEqual(["user"]);
     expect(await complete("user", "di")).toEqual(["disable"]);
     expect(await complete("session", "revoke")).toEqual(["revoke", "revoke-all"]);
+    expect(await complete("site", "mail-template", "d")).toEqual(["delete"]);
   });
 
   test("offers the options of the command, and those of every command", async () => {
@@ -51,6 +52,7 @@ describe("signet completion bash", () => {
     expect(await complete("site", "create", "--mfa-policy", "")).toEqual(policies);
     expect(await complete("site", "create", "--mfa-policy", "=")).toEqual(policies);
     expect(await complete("site", "create", "--mfa-policy", "=", "o")).toEqual(["off", "optional"]);
+    expect(await complete("site", "mail-template", "set", "new")).toEqual(["new_device"]);
     expect(await complete("completion", "")).toEqual(expect.arrayContaining(["bash", "fish"]));
   });
 

@@ -130,6 +130,30 @@ describe("signet user import", () => {
     );
   });
 
+  test("imports the CSV that was exported, whatever people have called themselves", async () => {
+    const [from, to] = [await createSite(running.operator), await createSite(running.operator)];
+    const people = [
+      { email: "one@example.com", displayName: '=HYPERLINK("https://evil.example","x"), Ada' },
+      { email: "two@example.com", displayName: '"Ada" 𝔄', metadata: { note: 'a,"b"\n\r\nc' } },
+      { username: "three", externalId: "+4711", roles: ["user", "editor"], disabled: true },
+    ];
+    const path = await write("people.ndjson", people.map((row) => JSON.stringify(row)).join("\n"));
+    await signet("import", path, "--site", from);
+    const [out, sheet] = [join(folder, "out.csv"), join(folder, "sheet.csv")];
+
+    const exported = await signet("export", "--site", from, "--out", out);
+    const moved = await signet("import", out, "--site", to);
+    const guarded = await signet("export", "--site", from, "--out", sheet, "--guard-formulas");
+    const hashes = await signet("export", "--site", from, "--out", out, "--password-hashes");
+
+    expect(exported).toMatchObject({ exitCode: 0, stdout: "3 exported\n" });
+    expect(moved.stdout).toBe("3 created, 0 updated, 0 unchanged, 0 refused\n");
+    expect(await publicFieldsOf(to)).toEqual(await publicFieldsOf(from));
+    expect(guarded.exitCode).toBe(0);
+    expect(await readFile(sheet, "utf8")).toContain(`"'=HYPERLINK(""https://evil.example""`);
+    expect(hashes).toMatchObject({ exitCode: 2, stdout: "" });
+  });
+
   test("ends with code 2 where it is called wrongly, and with 1 where nobody answers", async () => {
     const path = await write("empty.ndjson", "");
 
@@ -141,3 +165,12 @@ describe("signet user import", () => {
     expect(refused.stderr).toContain("SITE_NOT_FOUND");
   });
 });
+
+/** Lists what an export has of each User. */
+async function publicFieldsOf(siteId: string) {
+  const { users } = await running.operator.users.listUsers({ siteId });
+  return users.map((user) => ({
+    ...user,
+    ...{ siteId: "", id: "", version: 0n, updateTime: undefined, origin: undefined },
+  }));
+}

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -8,7 +8,12 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 const run = promisify(execFile);
 
 /** What an app gets by `npm install`: the client and nothing of the server. */
-const ALLOWED = /^(signet-client|jose|@connectrpc\/connect(-node)?|@bufbuild\/protobuf)$/;
+const DEPENDENCIES = [
+  "@bufbuild/protobuf",
+  "@connectrpc/connect",
+  "@connectrpc/connect-node",
+  "jose",
+];
 
 const APP = `
 import { createSignetClient } from "signet-client";
@@ -16,21 +21,35 @@ const client = createSignetClient({ url: "http://127.0.0.1:1", key: "sgn_site_no
 console.log(typeof client);
 `;
 
+/** What `npm pack` tells of a package. */
+interface Packed {
+  readonly filename: string;
+  readonly files: readonly { readonly path: string }[];
+}
+
+interface Manifest {
+  readonly version: string;
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly exports: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
 let app = "";
+let client: Packed;
 
 beforeAll(async () => {
   app = await mkdtemp(join(tmpdir(), "signet-app-"));
   const built = join(app, "built");
   await run("node", ["scripts/build-client.ts", built]);
-  const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", app], {
-    cwd: built,
-  });
-  const [{ filename }] = JSON.parse(stdout) as [{ readonly filename: string }];
+  const here = DEPENDENCIES.map((name) => resolve("node_modules", name));
+  const [packed, ...others] = await pack([built, ...here]);
+  if (!packed) throw new Error("npm has packed nothing");
+  client = packed;
   await rm(built, { recursive: true });
   await writeFile(join(app, "package.json"), JSON.stringify({ private: true, type: "module" }));
-  await run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", `./${filename}`], {
-    cwd: app,
-  });
+  const tarballs = [client, ...others].map(({ filename }) => `./${filename}`);
+  // No registry is asked: a package that is not among these could not be installed.
+  const quiet = ["--offline", "--no-audit", "--no-fund", "--cache", join(app, "cache")];
+  await run("npm", ["install", ...quiet, ...tarballs], { cwd: app });
 }, 120_000);
 
 afterAll(() => rm(app, { recursive: true, force: true }));
@@ -39,8 +58,27 @@ describe("the published client", () => {
   test("installs no package of the server", async () => {
     const names = await installedPackages(join(app, "node_modules"));
 
-    expect(names).toContain("signet-client");
-    expect(names.filter((name) => !ALLOWED.test(name))).toEqual([]);
+    expect(names.toSorted()).toEqual([...DEPENDENCIES, "signet-client"].toSorted());
+    const { dependencies } = await readManifest();
+    expect(Object.keys(dependencies)).toEqual(DEPENDENCIES);
+  });
+
+  test("has all that its manifest names, and nothing but what is compiled", async () => {
+    const manifest = await readManifest();
+    const paths = client.files.map(({ path }) => path);
+
+    expect(manifest).toMatchObject({ license: "MIT", type: "module", sideEffects: false });
+    expect(Object.keys(manifest.exports)).toEqual(["."]);
+    // A resolver takes the first condition that it knows, so that types must come first.
+    expect(Object.keys(manifest.exports["."] ?? {})).toEqual(["types", "default"]);
+    for (const target of Object.values(manifest.exports["."] ?? {})) {
+      expect(paths).toContain(target.replace(/^\.\//, ""));
+    }
+    expect(paths).toEqual(expect.arrayContaining(["LICENSE", "README.md", "package.json"]));
+    const others = paths.filter((path) => !/^(src\/client|gen)\/.+\.(js|d\.ts)$/.test(path));
+    expect(others.toSorted()).toEqual(["LICENSE", "README.md", "package.json"]);
+    const own = JSON.parse(await readFile("package.json", "utf8")) as Manifest;
+    expect(manifest.version).toBe(own.version);
   });
 
   test("runs in an app that has nothing else", async () => {
@@ -51,26 +89,45 @@ describe("the published client", () => {
     expect(stdout).toBe("object\n");
   });
 
-  test("is typed for an app that checks strictly", async () => {
+  test.each([
+    ["nodenext", "nodenext"],
+    ["esnext", "bundler"],
+  ])("is typed for an app that checks all strictly, by --module %s and %s", async (...how) => {
     await writeFile(join(app, "app.ts"), APP);
     await writeFile(join(app, "wrong.ts"), APP.replace("url:", "uri:"));
 
-    const right = await typeErrors("app.ts");
-    const wrong = await typeErrors("wrong.ts");
+    const errors = await typeErrors(["app.ts", "wrong.ts"], how);
 
-    expect(right).toBe("");
-    expect(wrong).toMatch(/wrong\.ts.*'uri'/);
+    expect(errors).toEqual([expect.stringMatching(/^wrong\.ts.*'uri'/)]);
   });
 });
 
-/** Checks one file of the app with this repository's compiler; the app has none of its own. */
-async function typeErrors(file: string): Promise<string> {
-  const typeRoots = resolve("node_modules/@types");
-  const options = ["--strict", "--noEmit", "--module", "nodenext", "--target", "es2024"];
-  const paths = ["--skipLibCheck", "--types", "node", "--typeRoots", typeRoots, file];
-  const checked = run("tsc", [...options, ...paths], { cwd: app });
+/** Packs folders as they would be published, without running their scripts. */
+async function pack(folders: readonly string[]): Promise<Packed[]> {
+  const options = ["--json", "--ignore-scripts", "--pack-destination", app];
+  const { stdout } = await run("npm", ["pack", ...options, ...folders]);
+  return JSON.parse(stdout) as Packed[];
+}
+
+async function readManifest(): Promise<Manifest> {
+  const path = join(app, "node_modules/signet-client/package.json");
+  return JSON.parse(await readFile(path, "utf8")) as Manifest;
+}
+
+/**
+ * Checks files of the app, and all declarations that they lead to, with this repository's compiler;
+ * the app has none of its own.
+ */
+async function typeErrors(
+  files: readonly string[],
+  [module = "", resolution = ""]: readonly string[],
+): Promise<string[]> {
+  const options = ["--strict", "--noEmit", "--target", "es2024", "--module", module];
+  const types = ["--types", "node", "--typeRoots", resolve("node_modules/@types")];
+  const words = [...options, "--moduleResolution", resolution, ...types, ...files];
+  const checked = run("tsc", words, { cwd: app });
   const { stdout } = await checked.catch((error: { readonly stdout: string }) => error);
-  return stdout;
+  return stdout.split("\n").filter(Boolean);
 }
 
 /** Lists the packages of a node_modules folder, those of a scope by their full names. */

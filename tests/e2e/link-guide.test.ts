@@ -9,7 +9,7 @@ import { pathWithSignet } from "../support/signet-command.ts";
 import { openSiteOnService, type SiteOnService } from "../support/site-on-service.ts";
 
 const PASSWORD = "four quiet otters swim";
-const TABLE = "omni_dashboard.admin_users";
+const TABLE = "dashboard.admin_users";
 
 const text = readFileSync("docs/guides/link.md", "utf8");
 const blocksOf = (language: string) =>
@@ -31,7 +31,7 @@ beforeAll(async () => {
     APP_DATABASE_URL: app.url,
     DATABASE_URL: app.url,
   };
-  await app.pool.query("create schema omni_dashboard");
+  await app.pool.query("create schema dashboard");
   await app.pool.query(blocksOf("sql")[0] ?? "");
   const hash = await bcrypt.hash(PASSWORD, 4);
   await app.pool.query(`insert into ${TABLE} (email, password_hash) values ($1, $2)`, [

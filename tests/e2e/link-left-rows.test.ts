@@ -170,7 +170,7 @@ describe("Users who are there already", () => {
     await app.add({ id: "1", email: uniqueEmail(), hash });
 
     const clash = await askLink(app, "apply");
-    const prefixed = await askLink(app, "apply", "--external-id-prefix", "omni:");
+    const prefixed = await askLink(app, "apply", "--external-id-prefix", "shop:");
     const [link] = (await app.links()).values();
 
     expect(clash).toMatchObject({ exitCode: 3, answer: { problems: { other_person: 1 } } });

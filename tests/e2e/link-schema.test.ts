@@ -153,7 +153,7 @@ describe("a table in use", () => {
   test("is linked by one command at a time", async () => {
     await using app = await openApp();
     const client = await app.pool.connect();
-    const name = `"omni_dashboard"."admin_users"`;
+    const name = `"dashboard"."admin_users"`;
     await client.query("select pg_advisory_lock(hashtextextended($1, 3))", [name]);
 
     const refused = await app.link("apply");
@@ -184,16 +184,16 @@ describe("a table in use", () => {
 
 describe("what cannot be linked is refused before anything is done:", () => {
   test.each([
-    ["no such table", "--table", "omni_dashboard.nothing", "no table"],
+    ["no such table", "--table", "dashboard.nothing", "no table"],
     ["a table that is none", "--table", "a.b.c", "is no table"],
     ["no such column", "--email-column", "mail", "has no column mail"],
     ["ids that are not unique", "--id-column", "plan", "unique index"],
     ["a link that is no uuid", "--link-column", "plan", "must be of type uuid"],
-    ["a view", "--table", "omni_dashboard.people", "no plain table"],
+    ["a view", "--table", "dashboard.people", "no plain table"],
     ["a mapping that is missing", "--mapping", "/nowhere/link.json", "cannot be read"],
   ])("%s", async (_, option, value, message) => {
     await using app = await openApp();
-    await app.pool.query(`create view omni_dashboard.people as select * from ${app.table}`);
+    await app.pool.query(`create view dashboard.people as select * from ${app.table}`);
 
     const refused = await app.link("apply", option, value);
 
@@ -248,7 +248,7 @@ async function makeRole({
 }: LinkApp): Promise<{ readonly role: string; readonly url: string }> {
   const role = unique("linker").replace("-", "_");
   await pool.query(`create role ${role} login password 'of-the-linker';
-    grant usage on schema omni_dashboard to ${role}`);
+    grant usage on schema dashboard to ${role}`);
   const url = new URL(database.url);
   url.username = role;
   url.password = "of-the-linker";

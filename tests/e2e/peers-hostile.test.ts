@@ -188,7 +188,7 @@ async function lastProblem() {
 /** A success of any call closes it. */
 async function closeBreaker(): Promise<void> {
   const serverTime = new Date().toISOString();
-  peer.behave(answering({ siteId: peer.siteId, siteName: "Patriot", serverTime }));
+  peer.behave(answering({ siteId: peer.siteId, siteName: "Shop", serverTime }));
   const { problem } = await signet.operator.sync.testPeer({ name: "hostile" });
   expect(problem).toBe(PeerProblem.UNSPECIFIED);
 }

@@ -36,12 +36,12 @@ describe("the sync from a peer", () => {
   test("takes all Users, once, without a password and roles of there", async () => {
     const environment = { SIGNET_URL: b.services[0]?.url ?? "", SIGNET_KEY: b.keys.operatorKey };
 
-    const words = ["peer", "sync", "patriot", "--timeout-seconds", "60", "--json"];
+    const words = ["peer", "sync", "shop", "--timeout-seconds", "60", "--json"];
     const synced = await runSignetProcess(words, environment);
 
     expect(synced).toMatchObject({ exitCode: 0, stderr: "" });
     expect(JSON.parse(synced.stdout)).toMatchObject({
-      name: "patriot",
+      name: "shop",
       sync: { conflictCount: "0" },
     });
     const { count } = await b.backend.users.countUsers({});
@@ -50,7 +50,7 @@ describe("the sync from a peer", () => {
     expect(user).toMatchObject({
       displayName: "User 7",
       roles: ["user"],
-      origin: { kind: UserOriginKind.PEER, source: "patriot" },
+      origin: { kind: UserOriginKind.PEER, source: "shop" },
     });
     expect(user?.passwordChangeTime).toBeUndefined();
   });

@@ -60,7 +60,7 @@ describe("a login at B of somebody who is known at A alone", () => {
       emailVerified: true,
       displayName: "Ada",
       roles: ["user"],
-      origin: { kind: UserOriginKind.PEER, source: "patriot", sourceUserId },
+      origin: { kind: UserOriginKind.PEER, source: "shop", sourceUserId },
     });
   });
 
@@ -148,7 +148,7 @@ describe("a login at B of somebody who is known at A alone", () => {
     expect(unknown).toMatchObject(REFUSED);
     expect(wrong).toEqual(unknown);
     await a.restart([], 1, Number(new URL(url).port));
-    await b.operator.sync.testPeer({ name: "patriot" });
+    await b.operator.sync.testPeer({ name: "shop" });
     await logInAt(b.backend, stranger);
   });
 
@@ -244,11 +244,11 @@ describe("signet peer", () => {
     const environment = { SIGNET_URL: b.services[0]?.url ?? "", SIGNET_KEY: b.keys.operatorKey };
 
     const listed = await runSignetProcess(["peer", "list", "--json"], environment);
-    const tested = await runSignetProcess(["peer", "test", "patriot"], environment);
+    const tested = await runSignetProcess(["peer", "test", "shop"], environment);
     const unknown = await runSignetProcess(["peer", "test", "none"], environment);
 
     expect(JSON.parse(listed.stdout).peers).toMatchObject([
-      { name: "patriot", siteId: b.siteId, state: "PEER_STATE_READY" },
+      { name: "shop", siteId: b.siteId, state: "PEER_STATE_READY" },
     ]);
     expect(listed.stdout).not.toContain("sgn_site_");
     expect(tested).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(a.siteId) });

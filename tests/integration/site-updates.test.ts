@@ -54,6 +54,13 @@ describe("UpdateSite", () => {
       defaultAudience: "shop",
       locale: "de-AT",
       deletionProtected: true,
+      linkPages: {
+        verifyEmailUrl: "https://new.example.com/verify",
+        resetPasswordUrl: "",
+        acceptInvitationUrl: "https://new.example.com/join?from=mail",
+        confirmEmailChangeUrl: "",
+      },
+      accentColor: "#0b7a4b",
     };
 
     const seen: Site[] = [];

@@ -14,7 +14,7 @@ const message: MailMessage = {
   to: parseEmailAddress("ada@example.com", "to"),
   content: verifyEmailMessage({
     siteName: "Zürich Tools",
-    pageUrl: parseHttpUrl("https://app.example.com/verify", "url"),
+    pageOf: () => parseHttpUrl("https://app.example.com/verify", "url"),
     token: secret("sgn_ot_abc"),
     lifetimeSeconds: 86_400,
     locales: ["de"],

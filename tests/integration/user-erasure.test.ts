@@ -3,6 +3,7 @@ import { Delivery } from "../../gen/signet/v1/auth_service_pb.ts";
 import { codeAt } from "../support/authenticator.ts";
 import { grpcClients, type SignedIn, signUp, unique, uniqueEmail } from "../support/builders.ts";
 import { runAsAdmin } from "../support/database.ts";
+import { importRows } from "../support/imports.ts";
 import { openSiteOnService, type SiteOnService } from "../support/site-on-service.ts";
 import { until } from "../support/waiting.ts";
 
@@ -37,6 +38,21 @@ describe("what a person leaves in the database", () => {
     await until(async () => (await placesOf(traces())).length === 0);
 
     expect(await rowsOf(person.userId)).toEqual([]);
+  });
+
+  test("is not where an imported User came from either", async () => {
+    const { users } = opened.site.backend;
+    const row = { email: uniqueEmail(), externalId: unique("old") };
+    const [{ userId = "" } = {}] = await importRows(opened.site.backend, [row]);
+    const { user } = await users.getUser({ userId });
+
+    await users.deleteUser({ userId });
+
+    expect(user?.origin).toMatchObject({ source: "test", sourceUserId: row.externalId });
+    const { users: found } = await users.batchGetUsers({ userIds: [userId] });
+    expect(found.map(({ id, origin }) => ({ id, origin }))).toEqual([
+      { id: userId, origin: undefined },
+    ]);
   });
 
   test("frees the names, and leaves a tombstone to be streamed", async () => {

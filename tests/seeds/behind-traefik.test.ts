@@ -153,7 +153,7 @@ describe("the proxy", () => {
     const seen = await guide.runNext(token);
 
     expect(asked).toEqual({ status: 200, user: session.user.id });
-    expect(seen).toMatchObject({ method: "GET", path: "/omni2-mcp/health" });
+    expect(seen).toMatchObject({ method: "GET", path: "/tools/health" });
     const answer = { status: 200, headers: {}, body: JSON.stringify(seen) };
     expect(identityIn(answer)).toEqual([
       ["x-site-id", site.siteId],
@@ -169,13 +169,13 @@ describe("the proxy", () => {
     const grace = await logIn(story.site.backend, GRACE.email, GRACE.password);
     const [spoof] = spoofedHeaders();
 
-    const none = await story.askThrough("/omni2-mcp/health");
-    const bad = await story.askThrough("/omni2-mcp/health", bearer("x"));
-    const claimed = await story.askThrough("/omni2-mcp/health", spoof?.headers);
+    const none = await story.askThrough("/tools/health");
+    const bad = await story.askThrough("/tools/health", bearer("x"));
+    const claimed = await story.askThrough("/tools/health", spoof?.headers);
     const notAdmin = await story.askThrough("/admin/", bearer(grace.accessToken));
     const reachedBy = dashboard.paths.length - reached;
     const both = [...bearer(grace.accessToken), ...(spoof?.headers ?? [])];
-    const identity = identityIn(await story.askThrough("/omni2-mcp/health", both));
+    const identity = identityIn(await story.askThrough("/tools/health", both));
 
     expect([none, bad, claimed, notAdmin].map(({ status }) => status)).toEqual([
       401, 401, 401, 403,
@@ -225,7 +225,7 @@ describe("verification", () => {
     await guide.runNext({ "refresh token": refreshToken });
     const statuses = [
       await isAdmitted(signet.url, accessToken),
-      (await story.askThrough("/omni2-mcp/health", bearer(accessToken))).status,
+      (await story.askThrough("/tools/health", bearer(accessToken))).status,
     ];
     const local = await until(
       () =>

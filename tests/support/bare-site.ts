@@ -24,6 +24,8 @@ export async function createBareSite(db: Database): Promise<SiteId> {
     defaultAudience: "",
     locale: "en",
     deletionProtected: false,
+    linkPages: { verify_email: "", reset_password: "", accept_invitation: "", change_email: "" },
+    accentColor: "",
   } as const;
   await db.inSite(siteId, (tx) => insertSite(tx, siteId, settings, new Date()));
   return siteId;

@@ -15,7 +15,7 @@ import { createServiceKeys, type ServiceKeys, startService, type TestService } f
 import { pathWithSignet } from "./signet-command.ts";
 
 /** The dashboard's own table. */
-export const TABLE = "omni_dashboard.admin_users";
+export const TABLE = "dashboard.admin_users";
 
 /** What the table had before anything was linked. */
 export const OWN_COLUMNS = "id, email, username, password_hash, full_name, is_active";
@@ -87,7 +87,7 @@ export async function openDashboardStory(): Promise<DashboardStory> {
 }
 
 async function makeTable({ pool }: AppDatabase): Promise<void> {
-  await pool.query("create schema omni_dashboard");
+  await pool.query("create schema dashboard");
   await pool.query(blocksOf("link", "sql")[0] ?? "");
   for (const [n, { username, email, password }] of PEOPLE.entries()) {
     const hash = await bcrypt.hash(password, 4);

@@ -61,7 +61,7 @@ export async function askLink(app: LinkApp, command: string, ...words: readonly 
 
 /** Makes the app's schema and its table. */
 export async function openLinkApp(place: LinkAppPlace): Promise<LinkApp> {
-  const { url, schema = "omni_dashboard", idType = "integer", environment } = place;
+  const { url, schema = "dashboard", idType = "integer", environment } = place;
   const pool = new Pool({ connectionString: url });
   // The database may go before the last connection has.
   pool.on("connect", (client) => client.on("error", () => undefined));

@@ -15,12 +15,12 @@ export async function fillPeerTables(
        values (${site}, '\\x01', gen_random_uuid(), now() + interval '1 day');
      insert into signet.peer_challenges (site_id, token_hash, peer, state, audiences, client_ip,
                                          client_user_agent, expire_time)
-       values (${site}, '\\x01', 'patriot', '\\x01', '{}', '', '', now() + interval '1 day');
+       values (${site}, '\\x01', 'shop', '\\x01', '{}', '', '', now() + interval '1 day');
      insert into signet.peer_copies (site_id, peer, source_user_id, user_id, source_version)
-       values (${site}, 'patriot', gen_random_uuid(), '${userId}', 1);
+       values (${site}, 'shop', gen_random_uuid(), '${userId}', 1);
      insert into signet.peer_syncs (site_id, peer, scope, cursor, position, head)
-       values (${site}, 'patriot', '', '', 1, 1);
+       values (${site}, 'shop', '', '', 1, 1);
      insert into signet.peer_conflicts (site_id, peer, source_user_id)
-       values (${site}, 'patriot', gen_random_uuid())`,
+       values (${site}, 'shop', gen_random_uuid())`,
   );
 }

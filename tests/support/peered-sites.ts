@@ -77,7 +77,7 @@ export async function peerEntry(
   more: Readonly<Record<string, unknown>> = {},
 ): Promise<object> {
   const url = there.services[0]?.url;
-  return { name: "patriot", url, key: await there.peerKey(), site_id: here.siteId, ...more };
+  return { name: "shop", url, key: await there.peerKey(), site_id: here.siteId, ...more };
 }
 
 /** Counts the Users with an address. */

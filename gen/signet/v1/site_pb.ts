@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file signet/v1/site.proto.
  */
 export const file_signet_v1_site: GenFile = /*@__PURE__*/
-  fileDesc("ChRzaWduZXQvdjEvc2l0ZS5wcm90bxIJc2lnbmV0LnYxIr0ECgRTaXRlEgoKAmlkGAEgASgJEg8KB3ZlcnNpb24YAiABKAMSDAoEbmFtZRgDIAEoCRIPCgdkb21haW5zGAQgAygJEhQKDGZyb250ZW5kX3VybBgFIAEoCRIVCg1yZWRpcmVjdF91cmxzGAYgAygJEg8KB29yaWdpbnMYByADKAkSKgoLbWFpbF9zZW5kZXIYCCABKAsyFS5zaWduZXQudjEuTWFpbFNlbmRlchIZChFzZWxmX3JlZ2lzdHJhdGlvbhgJIAEoCBIUCgxwdWJsaWNfY2FsbHMYCiABKAgSKAoKbWZhX3BvbGljeRgLIAEoDjIULnNpZ25ldC52MS5NZmFQb2xpY3kSGwoTcGFzc3dvcmRfbGVuZ3RoX21pbhgMIAEoBRInCglsaWZldGltZXMYDSABKAsyFC5zaWduZXQudjEuTGlmZXRpbWVzEjYKEXNpZ25pbmdfYWxnb3JpdGhtGA4gASgOMhsuc2lnbmV0LnYxLlNpZ25pbmdBbGdvcml0aG0SGAoQZGVmYXVsdF9hdWRpZW5jZRgPIAEoCRIOCgZsb2NhbGUYECABKAkSGgoSZGVsZXRpb25fcHJvdGVjdGVkGBEgASgIEi8KC2NyZWF0ZV90aW1lGBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGaXNzdWVyGBQgASgJIqoBCgpQdWJsaWNTaXRlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSFAoMZnJvbnRlbmRfdXJsGAMgASgJEhkKEXNlbGZfcmVnaXN0cmF0aW9uGAQgASgIEhQKDHB1YmxpY19jYWxscxgFIAEoCBIbChNwYXNzd29yZF9sZW5ndGhfbWluGAYgASgFEg4KBmxvY2FsZRgHIAEoCRIOCgZpc3N1ZXIYCCABKAkiKwoKTWFpbFNlbmRlchIPCgdhZGRyZXNzGAEgASgJEgwKBG5hbWUYAiABKAkitQEKDE1haWxUZW1wbGF0ZRIhCgRraW5kGAEgASgOMhMuc2lnbmV0LnYxLk1haWxLaW5kEg4KBmxvY2FsZRgCIAEoCRIPCgdzdWJqZWN0GAMgASgJEg8KB29wZW5pbmcYBCABKAkSDgoGYnV0dG9uGAUgASgJEg8KB2Nsb3NpbmcYBiABKAkSLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqQCCglMaWZldGltZXMSHAoUYWNjZXNzX3Rva2VuX3NlY29uZHMYASABKAUSHAoUc2Vzc2lvbl9pZGxlX3NlY29uZHMYAiABKAUSIAoYc2Vzc2lvbl9hYnNvbHV0ZV9zZWNvbmRzGAMgASgFEiIKGmVtYWlsX3ZlcmlmaWNhdGlvbl9zZWNvbmRzGAQgASgFEh4KFnBhc3N3b3JkX3Jlc2V0X3NlY29uZHMYBSABKAUSGgoSaW52aXRhdGlvbl9zZWNvbmRzGAYgASgFEhwKFGVtYWlsX2NoYW5nZV9zZWNvbmRzGAcgASgFEh0KFW1mYV9jaGFsbGVuZ2Vfc2Vjb25kcxgIIAEoBRIcChRyZWNlbnRfbG9naW5fc2Vjb25kcxgJIAEoBSKxAgoGQXBpS2V5EgoKAmlkGAEgASgJEg8KB3NpdGVfaWQYAiABKAkSDQoFbGFiZWwYAyABKAkSIAoGc2NvcGVzGAQgAygOMhAuc2lnbmV0LnYxLlNjb3BlEhMKC3VzZXJfZmllbGRzGAUgAygJEi8KC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoNbGFzdF91c2VfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmV2b2tlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKpYDCghNYWlsS2luZBIZChVNQUlMX0tJTkRfVU5TUEVDSUZJRUQQABIaChZNQUlMX0tJTkRfVkVSSUZZX0VNQUlMEAESHAoYTUFJTF9LSU5EX1JFU0VUX1BBU1NXT1JEEAISHwobTUFJTF9LSU5EX0FDQ0VQVF9JTlZJVEFUSU9OEAMSGgoWTUFJTF9LSU5EX0NIQU5HRV9FTUFJTBAEEhsKF01BSUxfS0lORF9FTUFJTF9DSEFOR0VEEAUSIAocTUFJTF9LSU5EX0VNQUlMX0NIQU5HRV9UQUtFThAGEiAKHE1BSUxfS0lORF9SRUdJU1RFUkVEX0FMUkVBRFkQBxIYChRNQUlMX0tJTkRfTkVXX0RFVklDRRAIEh4KGk1BSUxfS0lORF9QQVNTV09SRF9DSEFOR0VEEAkSGQoVTUFJTF9LSU5EX01GQV9DSEFOR0VEEAoSJAogTUFJTF9LSU5EX1JFQ09WRVJZX0NPREVTX0NIQU5HRUQQCxIcChhNQUlMX0tJTkRfQUNDT1VOVF9MT0NLRUQQDCptCglNZmFQb2xpY3kSGgoWTUZBX1BPTElDWV9VTlNQRUNJRklFRBAAEhIKDk1GQV9QT0xJQ1lfT0ZGEAESFwoTTUZBX1BPTElDWV9PUFRJT05BTBACEhcKE01GQV9QT0xJQ1lfUkVRVUlSRUQQAypvChBTaWduaW5nQWxnb3JpdGhtEiEKHVNJR05JTkdfQUxHT1JJVEhNX1VOU1BFQ0lGSUVEEAASGwoXU0lHTklOR19BTEdPUklUSE1fRVMyNTYQARIbChdTSUdOSU5HX0FMR09SSVRITV9SUzI1NhACYgZwcm90bzM", [file_google_protobuf_timestamp, file_signet_v1_access]);
+  fileDesc("ChRzaWduZXQvdjEvc2l0ZS5wcm90bxIJc2lnbmV0LnYxIv0ECgRTaXRlEgoKAmlkGAEgASgJEg8KB3ZlcnNpb24YAiABKAMSDAoEbmFtZRgDIAEoCRIPCgdkb21haW5zGAQgAygJEhQKDGZyb250ZW5kX3VybBgFIAEoCRIVCg1yZWRpcmVjdF91cmxzGAYgAygJEg8KB29yaWdpbnMYByADKAkSKgoLbWFpbF9zZW5kZXIYCCABKAsyFS5zaWduZXQudjEuTWFpbFNlbmRlchIZChFzZWxmX3JlZ2lzdHJhdGlvbhgJIAEoCBIUCgxwdWJsaWNfY2FsbHMYCiABKAgSKAoKbWZhX3BvbGljeRgLIAEoDjIULnNpZ25ldC52MS5NZmFQb2xpY3kSGwoTcGFzc3dvcmRfbGVuZ3RoX21pbhgMIAEoBRInCglsaWZldGltZXMYDSABKAsyFC5zaWduZXQudjEuTGlmZXRpbWVzEjYKEXNpZ25pbmdfYWxnb3JpdGhtGA4gASgOMhsuc2lnbmV0LnYxLlNpZ25pbmdBbGdvcml0aG0SGAoQZGVmYXVsdF9hdWRpZW5jZRgPIAEoCRIOCgZsb2NhbGUYECABKAkSGgoSZGVsZXRpb25fcHJvdGVjdGVkGBEgASgIEi8KC2NyZWF0ZV90aW1lGBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGaXNzdWVyGBQgASgJEigKCmxpbmtfcGFnZXMYFSABKAsyFC5zaWduZXQudjEuTGlua1BhZ2VzEhQKDGFjY2VudF9jb2xvchgWIAEoCSKCAQoJTGlua1BhZ2VzEhgKEHZlcmlmeV9lbWFpbF91cmwYASABKAkSGgoScmVzZXRfcGFzc3dvcmRfdXJsGAIgASgJEh0KFWFjY2VwdF9pbnZpdGF0aW9uX3VybBgDIAEoCRIgChhjb25maXJtX2VtYWlsX2NoYW5nZV91cmwYBCABKAkiqgEKClB1YmxpY1NpdGUSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIUCgxmcm9udGVuZF91cmwYAyABKAkSGQoRc2VsZl9yZWdpc3RyYXRpb24YBCABKAgSFAoMcHVibGljX2NhbGxzGAUgASgIEhsKE3Bhc3N3b3JkX2xlbmd0aF9taW4YBiABKAUSDgoGbG9jYWxlGAcgASgJEg4KBmlzc3VlchgIIAEoCSIrCgpNYWlsU2VuZGVyEg8KB2FkZHJlc3MYASABKAkSDAoEbmFtZRgCIAEoCSK1AQoMTWFpbFRlbXBsYXRlEiEKBGtpbmQYASABKA4yEy5zaWduZXQudjEuTWFpbEtpbmQSDgoGbG9jYWxlGAIgASgJEg8KB3N1YmplY3QYAyABKAkSDwoHb3BlbmluZxgEIAEoCRIOCgZidXR0b24YBSABKAkSDwoHY2xvc2luZxgGIAEoCRIvCgt1cGRhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAipAIKCUxpZmV0aW1lcxIcChRhY2Nlc3NfdG9rZW5fc2Vjb25kcxgBIAEoBRIcChRzZXNzaW9uX2lkbGVfc2Vjb25kcxgCIAEoBRIgChhzZXNzaW9uX2Fic29sdXRlX3NlY29uZHMYAyABKAUSIgoaZW1haWxfdmVyaWZpY2F0aW9uX3NlY29uZHMYBCABKAUSHgoWcGFzc3dvcmRfcmVzZXRfc2Vjb25kcxgFIAEoBRIaChJpbnZpdGF0aW9uX3NlY29uZHMYBiABKAUSHAoUZW1haWxfY2hhbmdlX3NlY29uZHMYByABKAUSHQoVbWZhX2NoYWxsZW5nZV9zZWNvbmRzGAggASgFEhwKFHJlY2VudF9sb2dpbl9zZWNvbmRzGAkgASgFIrECCgZBcGlLZXkSCgoCaWQYASABKAkSDwoHc2l0ZV9pZBgCIAEoCRINCgVsYWJlbBgDIAEoCRIgCgZzY29wZXMYBCADKA4yEC5zaWduZXQudjEuU2NvcGUSEwoLdXNlcl9maWVsZHMYBSADKAkSLwoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1sYXN0X3VzZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZXZva2VfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqlgMKCE1haWxLaW5kEhkKFU1BSUxfS0lORF9VTlNQRUNJRklFRBAAEhoKFk1BSUxfS0lORF9WRVJJRllfRU1BSUwQARIcChhNQUlMX0tJTkRfUkVTRVRfUEFTU1dPUkQQAhIfChtNQUlMX0tJTkRfQUNDRVBUX0lOVklUQVRJT04QAxIaChZNQUlMX0tJTkRfQ0hBTkdFX0VNQUlMEAQSGwoXTUFJTF9LSU5EX0VNQUlMX0NIQU5HRUQQBRIgChxNQUlMX0tJTkRfRU1BSUxfQ0hBTkdFX1RBS0VOEAYSIAocTUFJTF9LSU5EX1JFR0lTVEVSRURfQUxSRUFEWRAHEhgKFE1BSUxfS0lORF9ORVdfREVWSUNFEAgSHgoaTUFJTF9LSU5EX1BBU1NXT1JEX0NIQU5HRUQQCRIZChVNQUlMX0tJTkRfTUZBX0NIQU5HRUQQChIkCiBNQUlMX0tJTkRfUkVDT1ZFUllfQ09ERVNfQ0hBTkdFRBALEhwKGE1BSUxfS0lORF9BQ0NPVU5UX0xPQ0tFRBAMKm0KCU1mYVBvbGljeRIaChZNRkFfUE9MSUNZX1VOU1BFQ0lGSUVEEAASEgoOTUZBX1BPTElDWV9PRkYQARIXChNNRkFfUE9MSUNZX09QVElPTkFMEAISFwoTTUZBX1BPTElDWV9SRVFVSVJFRBADKm8KEFNpZ25pbmdBbGdvcml0aG0SIQodU0lHTklOR19BTEdPUklUSE1fVU5TUEVDSUZJRUQQABIbChdTSUdOSU5HX0FMR09SSVRITV9FUzI1NhABEhsKF1NJR05JTkdfQUxHT1JJVEhNX1JTMjU2EAJiBnByb3RvMw", [file_google_protobuf_timestamp, file_signet_v1_access]);
 
 /**
  * A tenant: a user base of its own with its settings, keys, issuer and mail sender.
@@ -52,8 +52,8 @@ export type Site = Message<"signet.v1.Site"> & {
   domains: string[];
 
   /**
-   * Where the Site's own front end is; links in mails start with it. An https address, or
-   * http on a loopback host.
+   * Where the Site's own front end is; who follows a link in a mail ends there. An https address,
+   * or http on a loopback host.
    *
    * @generated from field: string frontend_url = 5;
    */
@@ -165,6 +165,20 @@ export type Site = Message<"signet.v1.Site"> & {
    * @generated from field: string issuer = 20;
    */
   issuer: string;
+
+  /**
+   * Where the links in mails lead.
+   *
+   * @generated from field: signet.v1.LinkPages link_pages = 21;
+   */
+  linkPages?: LinkPages | undefined;
+
+  /**
+   * The colour of the hosted pages, such as `#0b7a4b`. Empty: Signet's own.
+   *
+   * @generated from field: string accent_color = 22;
+   */
+  accentColor: string;
 };
 
 /**
@@ -173,6 +187,50 @@ export type Site = Message<"signet.v1.Site"> & {
  */
 export const SiteSchema: GenMessage<Site> = /*@__PURE__*/
   messageDesc(file_signet_v1_site, 0);
+
+/**
+ * The Site's own pages for the links in mails; Signet adds the one-time token to their query, as
+ * `token`. Each is an https address, or http on a loopback host, of at most 2,048 characters.
+ * Empty: the page that Signet hosts.
+ *
+ * @generated from message signet.v1.LinkPages
+ */
+export type LinkPages = Message<"signet.v1.LinkPages"> & {
+  /**
+   * Takes a token of VerifyEmail.
+   *
+   * @generated from field: string verify_email_url = 1;
+   */
+  verifyEmailUrl: string;
+
+  /**
+   * Takes a token of ResetPassword.
+   *
+   * @generated from field: string reset_password_url = 2;
+   */
+  resetPasswordUrl: string;
+
+  /**
+   * Takes a token of AcceptInvitation.
+   *
+   * @generated from field: string accept_invitation_url = 3;
+   */
+  acceptInvitationUrl: string;
+
+  /**
+   * Takes a token of ConfirmEmailChange.
+   *
+   * @generated from field: string confirm_email_change_url = 4;
+   */
+  confirmEmailChangeUrl: string;
+};
+
+/**
+ * Describes the message signet.v1.LinkPages.
+ * Use `create(LinkPagesSchema)` to create a new message.
+ */
+export const LinkPagesSchema: GenMessage<LinkPages> = /*@__PURE__*/
+  messageDesc(file_signet_v1_site, 1);
 
 /**
  * What anybody may know of a Site.
@@ -242,7 +300,7 @@ export type PublicSite = Message<"signet.v1.PublicSite"> & {
  * Use `create(PublicSiteSchema)` to create a new message.
  */
 export const PublicSiteSchema: GenMessage<PublicSite> = /*@__PURE__*/
-  messageDesc(file_signet_v1_site, 1);
+  messageDesc(file_signet_v1_site, 2);
 
 /**
  * Who a Site's mails come from.
@@ -270,7 +328,7 @@ export type MailSender = Message<"signet.v1.MailSender"> & {
  * Use `create(MailSenderSchema)` to create a new message.
  */
 export const MailSenderSchema: GenMessage<MailSender> = /*@__PURE__*/
-  messageDesc(file_signet_v1_site, 2);
+  messageDesc(file_signet_v1_site, 3);
 
 /**
  * What one kind of mail says in one language, in place of Signet's own words.
@@ -340,7 +398,7 @@ export type MailTemplate = Message<"signet.v1.MailTemplate"> & {
  * Use `create(MailTemplateSchema)` to create a new message.
  */
 export const MailTemplateSchema: GenMessage<MailTemplate> = /*@__PURE__*/
-  messageDesc(file_signet_v1_site, 3);
+  messageDesc(file_signet_v1_site, 4);
 
 /**
  * How long the things of a Site live. In a request, 0 means the default.
@@ -419,7 +477,7 @@ export type Lifetimes = Message<"signet.v1.Lifetimes"> & {
  * Use `create(LifetimesSchema)` to create a new message.
  */
 export const LifetimesSchema: GenMessage<Lifetimes> = /*@__PURE__*/
-  messageDesc(file_signet_v1_site, 4);
+  messageDesc(file_signet_v1_site, 5);
 
 /**
  * A key by which a backend calls: of one Site, with scopes. The secret itself is shown once,
@@ -499,7 +557,7 @@ export type ApiKey = Message<"signet.v1.ApiKey"> & {
  * Use `create(ApiKeySchema)` to create a new message.
  */
 export const ApiKeySchema: GenMessage<ApiKey> = /*@__PURE__*/
-  messageDesc(file_signet_v1_site, 5);
+  messageDesc(file_signet_v1_site, 6);
 
 /**
  * The mails that Signet sends.

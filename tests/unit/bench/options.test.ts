@@ -19,6 +19,17 @@ describe("the options of the bench", () => {
     expect(() => parseOptions(["--rounds", "many"])).toThrow("--rounds must be a whole number");
   });
 
+  test("ask for a soak by its name, of a size within bounds", () => {
+    expect(parseOptions(["login"]).soak).toBeUndefined();
+    expect(parseOptions(["soak"]).soak).toEqual({
+      streams: 10_000,
+      tokens: 1_000_000,
+      minutes: 60,
+    });
+    expect(parseOptions(["soak", "--minutes", "2"]).soak).toMatchObject({ minutes: 2 });
+    expect(() => parseOptions(["soak", "--streams", "10001"])).toThrow("--streams must be");
+  });
+
   test("refuse what they do not know", () => {
     expect(() => parseOptions(["--fast"])).toThrow(TypeError);
   });

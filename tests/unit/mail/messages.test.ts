@@ -16,9 +16,10 @@ import { verifyEmailMessage } from "../../../src/mail/messages/verify-email.ts";
 import { secret } from "../../../src/model/secret.ts";
 import { parseHttpUrl } from "../../../src/model/url.ts";
 
+const pageUrl = parseHttpUrl("https://app.example.com/verify?from=mail&token=old", "url");
 const data: LinkMailData = {
   siteName: "Tools & Toys",
-  pageUrl: parseHttpUrl("https://app.example.com/verify?from=mail&token=old", "url"),
+  pageOf: () => pageUrl,
   token: secret("sgn_ot_abc-_123"),
   lifetimeSeconds: 86_400,
   locales: ["en-GB"],
@@ -107,7 +108,7 @@ test.each(LANGUAGES)(
   "each message in %s is complete and has no header's line break",
   (language) => {
     const locales = [language];
-    const notice = { siteName: data.siteName, loginUrl: data.pageUrl, locales };
+    const notice = { siteName: data.siteName, loginUrl: pageUrl, locales };
     const device = { ip: "192.0.2.7", time: new Date("2026-03-04T05:06:07Z") };
     const contents = [
       ...LINK_MAILS.map((message) => message({ ...data, locales })),

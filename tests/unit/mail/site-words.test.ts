@@ -18,7 +18,7 @@ const FRENCH: MailTemplate = {
 
 const data: LinkMailData = {
   siteName: "Tools & Toys",
-  pageUrl: parseHttpUrl("https://app.example.com/verify", "url"),
+  pageOf: () => parseHttpUrl("https://app.example.com/verify", "url"),
   token: secret("sgn_ot_abc"),
   lifetimeSeconds: 86_400,
   locales: ["fr-CA", "en"],

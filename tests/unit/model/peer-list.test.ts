@@ -6,7 +6,7 @@ import { readPeers } from "../../../src/model/peer-list.ts";
 const peerSiteId = newId<SiteId>();
 const key = mintSiteSecret("site_key", peerSiteId).text.reveal();
 const siteId = newId<SiteId>();
-const entry = { name: "patriot", url: "https://id.example/", key, site_id: siteId };
+const entry = { name: "shop", url: "https://id.example/", key, site_id: siteId };
 
 describe("readPeers", () => {
   test.each(["", "  \n", "[]"])("reads %j as no peer", (text) => {
@@ -19,7 +19,7 @@ describe("readPeers", () => {
     expect(problems).toEqual([]);
     expect(peers).toMatchObject([
       {
-        ...{ name: "patriot", url: "https://id.example", siteId, peerSiteId },
+        ...{ name: "shop", url: "https://id.example", siteId, peerSiteId },
         userFields: [
           "display_name",
           "email",
@@ -45,21 +45,21 @@ describe("readPeers", () => {
 
   test.each([
     ["{", "must be a JSON list of peers: see docs/guides/peers.md"],
-    ['{"name":"patriot"}', "must be a JSON list of peers: see docs/guides/peers.md"],
+    ['{"name":"shop"}', "must be a JSON list of peers: see docs/guides/peers.md"],
   ])("refuses %j as a whole", (text, problem) => {
     expect(readPeers(text)).toEqual({ peers: [], problems: [problem] });
   });
 
   test.each([
     ["a list of nothing", null, "entry 1: must be an object"],
-    ["a further member", { ...entry, keys: "x" }, /^entry "patriot": may have only name, url/],
+    ["a further member", { ...entry, keys: "x" }, /^entry "shop": may have only name, url/],
     ["no name", { ...entry, name: undefined }, "entry 1: name is missing"],
     ["a name that is a key", { ...entry, name: key }, /^entry 1: name must have 1 to 64/],
-    ["no URL", { ...entry, url: "id.example" }, 'entry "patriot": url must be an absolute URL'],
+    ["no URL", { ...entry, url: "id.example" }, 'entry "shop": url must be an absolute URL'],
     ["a password in the URL", { ...entry, url: "https://u:p@id.example" }, /: url must not have/],
     ["a query in the URL", { ...entry, url: "https://id.example/?a" }, /: url must have no query/],
     ["an operator key", { ...entry, key: `sgn_op_${"a".repeat(43)}` }, /: key must be a site key/],
-    ["no Site", { ...entry, site_id: "main" }, 'entry "patriot": site_id must be a UUID'],
+    ["no Site", { ...entry, site_id: "main" }, 'entry "shop": site_id must be a UUID'],
     ["roles among the fields", { ...entry, user_fields: ["email", "roles"] }, /: user_fields may/],
     [
       "no name to find it by",
@@ -75,7 +75,7 @@ describe("readPeers", () => {
     [
       "another kind of sync",
       { ...entry, sync: "yes" },
-      'entry "patriot": sync must be true or false',
+      'entry "shop": sync must be true or false',
     ],
   ])("names the entry that has %s, and shows no value", (_, wrong, problem) => {
     const { peers, problems } = readPeers(JSON.stringify([wrong]));
@@ -88,6 +88,6 @@ describe("readPeers", () => {
   test("refuses two of a name", () => {
     const { problems } = readPeers(JSON.stringify([entry, entry]));
 
-    expect(problems).toEqual(['entry "patriot": name is taken twice']);
+    expect(problems).toEqual(['entry "shop": name is taken twice']);
   });
 });
