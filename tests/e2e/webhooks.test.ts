@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Scope } from "../../gen/signet/v1/access_pb.ts";
-import { refusal } from "../support/builders.ts";
+import { patiently, refusal } from "../support/builders.ts";
 import { startReceiver } from "../support/webhook-receiver.ts";
 import {
   openWebhookService,
@@ -92,7 +92,8 @@ describe("a webhook", () => {
 
   test("is one of 32 at most", async () => {
     const { sync } = site.backend;
-    await Promise.all(Array.from({ length: 32 }, () => sync.createWebhook({ url: URL })));
+    const create = () => patiently(() => sync.createWebhook({ url: URL }));
+    await Promise.all(Array.from({ length: 32 }, create));
 
     const refused = await refusal(sync.createWebhook({ url: URL }));
     const first = await sync.listWebhooks({ pageSize: 20 });

@@ -7,6 +7,7 @@ import {
   createKey,
   grpcClients,
   openSite,
+  patiently,
   refusal,
   signUp,
   uniqueEmail,
@@ -108,7 +109,9 @@ describe("a Site's own words for a mail", () => {
     const set = (locale: string) =>
       backend.sites.setMailTemplate({ template: { ...TEMPLATE, locale } });
 
-    const outcomes = await Promise.allSettled(locales.map(set));
+    const outcomes = await Promise.allSettled(
+      locales.map((locale) => patiently(() => set(locale))),
+    );
 
     expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(120);
     expect((await backend.sites.listMailTemplates({})).templates).toHaveLength(120);
