@@ -4,6 +4,8 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 /** What stands before several processes of the service: one address for all of them. */
 export interface Balancer extends AsyncDisposable {
   readonly url: string;
+  /** Where it takes HTTP/1.1; absent: at the same address. */
+  readonly http1Url?: string;
 }
 
 const HOST = "127.0.0.1";

@@ -31,23 +31,12 @@ export function hasCaddy(): boolean {
 
 /** Starts nginx with `examples/nginx.conf`. */
 export function startNginx(services: ProxiedServices): Promise<EdgeProxy> {
-  return startProxy("nginx.conf", services, (folder, file) => {
-    // What Debian's package would write below /var, where this account may not write.
-    const places = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
-      (name) => `${name}_temp_path ${join(folder, name)};`,
-    );
-    const directives = "daemon off; pid nginx.pid; error_log stderr; worker_processes 1;";
-    return {
-      words: ["-p", folder, "-e", "stderr", "-c", file, "-g", directives],
-      program: "nginx",
-      change: (text) => text.replace("http {", `http {\naccess_log off;\n${places.join("\n")}`),
-    };
-  });
+  return startProxy("nginx.conf", addressesOf(services), toNginx);
 }
 
 /** Starts Caddy with `examples/Caddyfile`. */
 export function startCaddy(services: ProxiedServices): Promise<EdgeProxy> {
-  return startProxy("Caddyfile", services, (folder, file) => ({
+  return startProxy("Caddyfile", addressesOf(services), (folder, file) => ({
     program: "caddy",
     words: ["run", "--adapter", "caddyfile", "--config", file],
     environment: { XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder },
@@ -56,7 +45,7 @@ export function startCaddy(services: ProxiedServices): Promise<EdgeProxy> {
 }
 
 /** How a proxy is started on the file that holds its configuration. */
-interface ProxyStart {
+export interface ProxyStart {
   readonly program: string;
   readonly words: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
@@ -64,9 +53,27 @@ interface ProxyStart {
   readonly change: (text: string) => string;
 }
 
-async function startProxy(
+/** How nginx is started. */
+export function toNginx(folder: string, file: string): ProxyStart {
+  // What Debian's package would write below /var, where this account may not write.
+  const places = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
+    (name) => `${name}_temp_path ${join(folder, name)};`,
+  );
+  const directives = "daemon off; pid nginx.pid; error_log stderr; worker_processes 1;";
+  return {
+    words: ["-p", folder, "-e", "stderr", "-c", file, "-g", directives],
+    program: "nginx",
+    change: (text) => text.replace("http {", `http {\naccess_log off;\n${places.join("\n")}`),
+  };
+}
+
+/**
+ * Starts a proxy with a file of `examples/`, in which other addresses stand: `addresses` has them
+ * by those that are written there. It takes a free port in place of 127.0.0.1:8000.
+ */
+export async function startProxy(
   example: string,
-  { signetUrl, appUrl }: ProxiedServices,
+  addresses: Readonly<Record<string, string>>,
   toStart: (folder: string, file: string) => ProxyStart,
 ): Promise<EdgeProxy> {
   const folder = await openTestFolder();
@@ -74,8 +81,7 @@ async function startProxy(
   const file = join(folder, example);
   const { program, words, environment, change } = toStart(folder, file);
   const text = withAddresses(readFileSync(`examples/${example}`, "utf8"), {
-    "127.0.0.1:5678": new URL(signetUrl).host,
-    "127.0.0.1:8080": new URL(appUrl).host,
+    ...addresses,
     "127.0.0.1:8000": `127.0.0.1:${port}`,
   });
   await writeFile(file, change(text));
@@ -93,6 +99,13 @@ async function startProxy(
   }
   const log = () => running.output.tail();
   return { url: `http://127.0.0.1:${port}`, port, log, [Symbol.asyncDispose]: stop };
+}
+
+function addressesOf({ signetUrl, appUrl }: ProxiedServices): Readonly<Record<string, string>> {
+  return {
+    "127.0.0.1:5678": new URL(signetUrl).host,
+    "127.0.0.1:8080": new URL(appUrl).host,
+  };
 }
 
 function withAddresses(text: string, addresses: Readonly<Record<string, string>>): string {

@@ -7,7 +7,7 @@ import {
 } from "@connectrpc/connect-node";
 import { namingLostConnection } from "../../src/client/errors.ts";
 import { createSignetClient } from "../../src/client/index.ts";
-import { startBalancer } from "./balancer.ts";
+import { type Balancer, startBalancer } from "./balancer.ts";
 import { type Clients, clientsOf, openSite, patiently, signUp, uniqueEmail } from "./builders.ts";
 import { openTestDatabase, runAsAdmin } from "./database.ts";
 import { subscribe } from "./restart-trial.ts";
@@ -36,13 +36,19 @@ export interface RollingRestartOptions {
   readonly callers: number;
   /** Calls that are answered before, between and after the restarts, at least. */
   readonly callsBetween: number;
+  /** What stands before the processes; by default what balances connections. */
+  readonly balance?: (ports: readonly number[]) => Promise<Balancer>;
 }
 
 const PROCESSES = 2;
 const ATTEMPTS_MAX = 50;
 const PAUSE_MS = 50;
 const PATIENCE_MS = 60_000;
-const ENV = { SIGNET_RATE_LIMIT_PERCENT: "100000", LOG_LEVEL: "error" };
+const ENV = {
+  SIGNET_RATE_LIMIT_PERCENT: "100000",
+  SIGNET_TRUSTED_PROXIES: "127.0.0.1",
+  LOG_LEVEL: "error",
+};
 
 /** Restarts two processes behind a balancer, one after the other, under streams and calls. */
 export async function restartRolling(options: RollingRestartOptions): Promise<RollingRestart> {
@@ -54,14 +60,14 @@ export async function restartRolling(options: RollingRestartOptions): Promise<Ro
   await using services = new AsyncDisposableStack();
   const running = await Promise.all(ports.map(start));
   for (const service of running) services.use(service);
-  await using balancer = await startBalancer(ports);
+  await using balancer = await (options.balance ?? startBalancer)(ports);
   const { url } = balancer;
   const site = await openSite(createGrpcTransport({ baseUrl: url }), keys.operatorKey);
   const client = createSignetClient({ url, key: site.key });
   const subscribers = Array.from({ length: options.streams }, (_, n) =>
     subscribe(client, `subscriber-${n}`),
   );
-  const callers = await openCallers(url, site.key, options.callers);
+  const callers = await openCallers(balancer, site.key, options.callers);
   const course = { running: true };
   const calling = callers.run(course);
   const more = async () => {
@@ -113,16 +119,17 @@ const naming: Interceptor = (next) => async (request) => {
 
 const COMMON = { interceptors: [naming] };
 
-const TRANSPORTS: readonly ((baseUrl: string) => Transport)[] = [
-  (baseUrl) => createGrpcTransport({ ...COMMON, baseUrl }),
-  (baseUrl) => createConnectTransport({ ...COMMON, baseUrl, httpVersion: "2" }),
-  (baseUrl) =>
+const TRANSPORTS: readonly ((balancer: Balancer) => Transport)[] = [
+  ({ url }) => createGrpcTransport({ ...COMMON, baseUrl: url }),
+  ({ url }) => createConnectTransport({ ...COMMON, baseUrl: url, httpVersion: "2" }),
+  ({ url, http1Url: baseUrl = url }) =>
     createConnectTransport({ ...COMMON, baseUrl, httpVersion: "1.1", useBinaryFormat: false }),
-  (baseUrl) => createGrpcWebTransport({ ...COMMON, baseUrl, httpVersion: "1.1" }),
+  ({ url, http1Url: baseUrl = url }) =>
+    createGrpcWebTransport({ ...COMMON, baseUrl, httpVersion: "1.1" }),
 ];
 
 /** Backends that call all the time, over every protocol, each with a Session to refresh. */
-async function openCallers(baseUrl: string, key: string, count: number) {
+async function openCallers(balancer: Balancer, key: string, count: number) {
   const failures: string[] = [];
   const counts = { calls: 0, repeats: 0, created: 0 };
 
@@ -162,7 +169,7 @@ async function openCallers(baseUrl: string, key: string, count: number) {
     }
   }
 
-  const all = Array.from({ length: count }, (_, n) => clientsOf(openTransport(n, baseUrl), key));
+  const all = Array.from({ length: count }, (_, n) => clientsOf(openTransport(n, balancer), key));
   return {
     failures,
     calls: () => counts.calls,
@@ -174,8 +181,8 @@ async function openCallers(baseUrl: string, key: string, count: number) {
   };
 }
 
-function openTransport(n: number, baseUrl: string): Transport {
+function openTransport(n: number, balancer: Balancer): Transport {
   const open = TRANSPORTS[n % TRANSPORTS.length];
   if (!open) throw new Error("there is no such transport");
-  return open(baseUrl);
+  return open(balancer);
 }
