@@ -6,6 +6,15 @@ COPY package.json package-lock.json .npmrc ./
 # The binaries of the embedded PostgreSQL are optional dependencies; argon2 ships its own builds.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts
 
+FROM node:26-trixie-slim AS console
+WORKDIR /signet
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts
+COPY tsconfig.json vite.config.ts ./
+COPY gen gen
+COPY src/console src/console
+RUN node node_modules/vite/bin/vite.js build
+
 FROM node:26-trixie-slim
 WORKDIR /signet
 ENV NODE_ENV=production HOST=0.0.0.0
@@ -13,6 +22,7 @@ COPY --from=dependencies /signet/node_modules node_modules
 COPY package.json LICENSE ./
 COPY gen gen
 COPY src src
+COPY --from=console /signet/dist/console dist/console
 USER node
 EXPOSE 5678
 # In clear text; with SIGNET_TLS_CERT_FILE, give a check that knows the certificate's name.

@@ -12,10 +12,21 @@ const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"
 /** How much is logged; everything of the level and above. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** Tells whether a text names a level. */
+export function isLogLevel(text: string): text is LogLevel {
+  return LOG_LEVELS.some((level) => level === text);
+}
+
 /** Encryption keys of 32 bytes by version: the highest encrypts, each decrypts its own. */
 export interface MasterKeyConfig {
   readonly current: number;
   readonly keys: ReadonlyMap<number, Uint8Array>;
+}
+
+/** An address to listen on. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
 }
 
 /** Every variable of the service with its form and default; .env.example explains them. */
@@ -47,6 +58,8 @@ const VARIABLES = z.object({
   SIGNET_FORWARD_AUTH_LOGIN_URL: pageUrl().optional(),
   SIGNET_FORWARD_AUTH_IDENTITY_SECONDS: wholeNumber(0, 300).default(0),
   SIGNET_PEERS: peers().default([]),
+  SIGNET_METRICS_KEY: metricsKey().optional(),
+  SIGNET_METRICS_ADDRESS: listenAddress().optional(),
   SMTP_URL: smtpUrl().optional(),
   SMTP_FROM: text(/^[^\p{Cc}@]*[^\s@]@[^\s@][^\p{Cc}@]*$/u, "must be one mail sender").optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(", ")}`).default("info"),
@@ -136,6 +149,22 @@ function pageUrl() {
     const isWeb = url?.protocol === "https:" || url?.protocol === "http:";
     return isWeb && !url.username && !url.password && !/#/.test(value) ? url.href : undefined;
   }, "must be an https:// or http:// URL without credentials or fragment");
+}
+
+function metricsKey() {
+  return parsed((value): Secret | undefined => {
+    return /^[\x21-\x7e]{24,256}$/.test(value) ? secret(value) : undefined;
+  }, "must have 24 to 256 characters of ASCII without spaces: make it by `openssl rand -hex 32`");
+}
+
+/** Where to listen: `host:port`, IPv6 in brackets. */
+function listenAddress() {
+  return parsed((value): ListenAddress | undefined => {
+    const [, inBrackets, plain = "", port = ""] =
+      /^(?:\[([\da-fA-F:]+)\]|([\w.-]{1,253})):(\d{1,5})$/.exec(value) ?? [];
+    const host = inBrackets ?? plain;
+    return host !== "" && isWithin(port, 1, 65_535) ? { host, port: Number(port) } : undefined;
+  }, "must be host:port, such as 127.0.0.1:9464");
 }
 
 function cookieName() {

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import {
   CONFIG_VARIABLES,
   type ConfigVariables,
+  type ListenAddress,
   type LogLevel,
   type MasterKeyConfig,
   readVariables,
@@ -49,6 +50,8 @@ export interface Config {
   readonly retention: Retention;
   /** After so many days a key that signs access tokens is replaced by the next one. */
   readonly signingKeyDays: number;
+  /** Absent: there are no metrics. */
+  readonly metrics: MetricsConfig | undefined;
   readonly logLevel: LogLevel;
   /** Processes that serve. */
   readonly workers: number;
@@ -73,6 +76,14 @@ export interface ForwardAuthConfig {
   readonly loginUrl: string | undefined;
   /** How long an identity token is good; 0: none is made. */
   readonly identitySeconds: number;
+}
+
+/** Who gets the metrics, and where; one of the two is there. */
+export interface MetricsConfig {
+  /** Absent: whoever gets to the address. */
+  readonly key: Secret | undefined;
+  /** Absent: they are at the service's own address. */
+  readonly address: ListenAddress | undefined;
 }
 
 /** Files of a certificate chain and its private key, in PEM. */
@@ -150,10 +161,16 @@ function toConfig(variables: ConfigVariables): Config {
       tombstoneDays: variables.SIGNET_TOMBSTONE_RETENTION_DAYS,
     }),
     signingKeyDays: variables.SIGNET_SIGNING_KEY_DAYS,
+    metrics: toMetricsConfig(variables),
     logLevel: variables.LOG_LEVEL,
     workers,
     warnings: Object.freeze(warnings(variables)),
   });
+}
+
+function toMetricsConfig(variables: ConfigVariables): MetricsConfig | undefined {
+  const { SIGNET_METRICS_KEY: key, SIGNET_METRICS_ADDRESS: address } = variables;
+  return key || address ? Object.freeze({ key, address }) : undefined;
 }
 
 function toDatabaseConfig(variables: ConfigVariables): DatabaseConfig | undefined {

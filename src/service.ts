@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Logger } from "pino";
 import { Authorization } from "../gen/envoy/service/auth/v3/external_auth_pb.ts";
 import { AuthService } from "../gen/signet/v1/auth_service_pb.ts";
@@ -7,12 +8,9 @@ import { SiteService } from "../gen/signet/v1/site_service_pb.ts";
 import { SyncService } from "../gen/signet/v1/sync_service_pb.ts";
 import { UserService } from "../gen/signet/v1/user_service_pb.ts";
 import type { Config } from "./config.ts";
-import { createCursorBox } from "./crypto/cursor-box.ts";
+import { createPages } from "./console/pages/pages.ts";
 import { createEnvelope } from "./crypto/envelope.ts";
 import { createHashQueue } from "./crypto/hash-queue.ts";
-import { createKeyedDigest } from "./crypto/keyed-digest.ts";
-import { createPasswordHasher } from "./crypto/password-hash.ts";
-import { operatorKeyHash } from "./crypto/site-secret.ts";
 import { createSubkeys, type MasterKeys } from "./crypto/subkeys.ts";
 import { createAuditChain } from "./domain/audit-chain.ts";
 import { type Authentication, createAuthentication } from "./domain/authentication.ts";
@@ -25,22 +23,21 @@ import { createKeyUses } from "./domain/key-uses.ts";
 import { createKnownSites } from "./domain/known-sites.ts";
 import { createKnownUsers, type KnownUsers } from "./domain/known-users.ts";
 import { createLiveState } from "./domain/live-state.ts";
-import { createPeers } from "./domain/peers.ts";
 import { createPublicOrigins, type PublicOrigins } from "./domain/public-origins.ts";
 import { createRevocationLog, type RevocationLog } from "./domain/revocation-log.ts";
 import { wellKnownOf } from "./domain/well-known.ts";
-import { systemClock } from "./model/clock.ts";
+import { createWorkCounts, type WorkCounts } from "./jobs/work-counts.ts";
 import type { Secret } from "./model/secret.ts";
-import { createBreachedPasswords } from "./outbound/breached-passwords.ts";
-import { createWebhookPost } from "./outbound/webhook-post.ts";
 import { readAccessRules } from "./rpc/access-rules.ts";
 import { authService } from "./rpc/auth-service.ts";
 import type { Gate } from "./rpc/authorize.ts";
 import { createBrowserRules } from "./rpc/browser-rules.ts";
+import { type CallCounts, createCallCounts } from "./rpc/call-counts.ts";
 import { createCallRules } from "./rpc/call-rules.ts";
-import { encodeUser } from "./rpc/convert-user.ts";
 import { failureToConnectError } from "./rpc/errors.ts";
 import { extAuthzService } from "./rpc/ext-authz-service.ts";
+import { createPageSites } from "./rpc/page-site.ts";
+import { createPageTransport } from "./rpc/page-transport.ts";
 import { createProxyAnswers } from "./rpc/proxy-answer.ts";
 import { servedService } from "./rpc/served-service.ts";
 import { siteService } from "./rpc/site-service.ts";
@@ -49,10 +46,13 @@ import { syncService } from "./rpc/sync-service.ts";
 import { syncStreams } from "./rpc/sync-streams.ts";
 import { userService } from "./rpc/user-service.ts";
 import { createWatchDeps, type WatchDeps } from "./rpc/watch-deps.ts";
-import { encodeWebhookEvent } from "./rpc/webhook-event.ts";
 import type { EdgeLimits } from "./server/edge-limits.ts";
+import type { Endpoint } from "./server/http-endpoints.ts";
+import type { GatherMetrics } from "./server/metrics.ts";
 import type { Readiness } from "./server/readiness.ts";
 import { createServer, type Server } from "./server/server.ts";
+import { createDeps } from "./service-deps.ts";
+import { type Observation, observeService } from "./service-observation.ts";
 import { CHANGE_CHANNEL } from "./store/changes.ts";
 import type { Database } from "./store/database.ts";
 
@@ -66,6 +66,8 @@ export interface ServiceOptions {
   readonly log: Logger;
   /** Whether Connect's adapter serves everything: to compare what is served without it. */
   readonly adapterOnly?: boolean;
+  /** Asks all processes for their metrics; absent: this one is alone. */
+  readonly gatherMetrics?: GatherMetrics | undefined;
   /** What differs from `STREAM_BOUNDS`: for tests, which cannot wait for so long. */
   readonly streamBounds?: Partial<StreamBounds>;
   /** What differs from `EDGE_LIMITS`: for tests too. */
@@ -76,6 +78,10 @@ export interface ServiceOptions {
 export interface Service {
   readonly deps: Deps;
   readonly server: Server;
+  /** Where the background work is counted. */
+  readonly work: WorkCounts;
+  /** Absent: nobody looks. */
+  readonly observation: Observation | undefined;
   /** Begins to follow the log, once the database is ready; calls are answered from then on. */
   startReader(): Promise<void>;
   stopReader(): Promise<void>;
@@ -84,6 +90,9 @@ export interface Service {
   /** How many streams, and calls that wait as such, are open. */
   streams(): number;
 }
+
+/** Where `npm run build:console` puts it. */
+const CONSOLE_FOLDER = join(import.meta.dirname, "../dist/console");
 
 const SERVICES = [AuthService, SiteService, UserService, SyncService];
 
@@ -103,24 +112,8 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const origins = createPublicOrigins(db);
   const revocations = createRevocationLog();
   const hashQueue = createHashQueue({ concurrency: config.hashThreads });
-  const deps: Deps = {
-    db,
-    clock: systemClock,
-    hasher: await createPasswordHasher(subkeys, hashQueue),
-    breachedPasswords: askForBreaches(config, log),
-    envelope,
-    cursors: createCursorBox(subkeys),
-    keyedDigest: createKeyedDigest(subkeys),
-    operatorKeyHash: requireOperatorKeyHash(options.operatorKey),
-    encodeUser,
-    encodeWebhookEvent,
-    webhookPost: createWebhookPost({ internalHosts: config.internalHosts }),
-    peers: createPeers({ ...config, clock: systemClock, log }),
-    publicUrl: config.publicUrl,
-    sites,
-    live,
-    wakeReader: reader.wakeAfterCommit,
-  };
+  const shared = { envelope, sites, live, wakeReader: reader.wakeAfterCommit };
+  const deps = await createDeps({ ...options, subkeys, hashQueue, shared });
   let started = false;
   reader.onStep(({ rows, epochChanged }) => {
     live.apply(rows);
@@ -144,13 +137,23 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const keyRing = createKeyRing({ db, isFresh: reader.isFresh, uses });
   const gate = createGate(options, deps, createAuthentication(deps, keyRing));
   const isStarted = () => started;
-  const behind = { gate, isStarted, users, revocations, origins, knownUsers };
+  const [calls, work] = [createCallCounts(), createWorkCounts()];
+  const observation = observeService(options, {
+    ...{ calls, work, hashQueue, db, reader },
+    limits: gate.limits,
+    streams: users.ends,
+    server: () => server.stats(),
+  });
+  const { endpoint: metrics } = observation ?? {};
+  const behind = { gate, isStarted, users, revocations, origins, knownUsers, calls, metrics };
   const server = await createPort(options, deps, behind);
   let watching: NodeJS.Timeout | undefined;
 
   return {
     deps,
     server,
+    work,
+    observation,
     async startReader() {
       await reader.start();
       await auditChain.start();
@@ -185,16 +188,18 @@ interface BehindPort {
   readonly knownUsers: KnownUsers;
   readonly revocations: RevocationLog;
   readonly origins: PublicOrigins;
+  readonly calls: CallCounts;
+  readonly metrics: Endpoint | undefined;
 }
 
 /** Puts the services behind the port, by the same rules on every way in. */
 async function createPort(
   options: ServiceOptions,
   deps: Deps,
-  { gate, isStarted, users, revocations, origins, knownUsers }: BehindPort,
+  { gate, isStarted, users, revocations, origins, knownUsers, calls, metrics }: BehindPort,
 ): Promise<Server> {
   const { config, log, readiness } = options;
-  const rules = createCallRules({ log, gate, isStarted });
+  const rules = createCallRules({ log, gate, isStarted, counts: calls });
   const judge = createForwardAuth(deps, knownUsers, config.forwardAuth);
   const answerProxy = createProxyAnswers({ judge, isStarted });
   const served = [
@@ -221,18 +226,18 @@ async function createPort(
     readiness,
     wellKnown: wellKnownOf(deps),
     answerProxy,
+    consoleFolder: CONSOLE_FOLDER,
+    metrics,
+    pages: createPages({
+      connect: createPageTransport(
+        rules,
+        served.flatMap(({ unary }) => unary),
+      ),
+      findSite: createPageSites(deps, { isStarted, log }),
+    }),
     endStreams: users.ends.drain,
     refusal: failureToConnectError,
     log,
-  });
-}
-
-function askForBreaches({ breachedPasswordsUrl, internalHosts }: Config, log: Logger) {
-  if (breachedPasswordsUrl === undefined) return undefined;
-  return createBreachedPasswords({
-    url: new URL(breachedPasswordsUrl),
-    internalHosts,
-    onState: (state) => log.warn(state, "the list of breached passwords"),
   });
 }
 
@@ -243,12 +248,6 @@ function createGate(
 ): Gate {
   const limits = createCallLimits({ db, digest, log, percent: config.ratePercent });
   return { rules: readAccessRules(SERVICES), authentication, sites, limits, publicUrl };
-}
-
-function requireOperatorKeyHash(operatorKey: Secret): Buffer {
-  const hash = operatorKeyHash(operatorKey.reveal());
-  if (!hash) throw new Error("the operator key is malformed");
-  return hash;
 }
 
 async function readTls({ tls }: Config) {

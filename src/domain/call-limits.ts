@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { KeyedDigest } from "../crypto/keyed-digest.ts";
 import { Failure } from "../model/failure.ts";
 import { LIMITS } from "../model/limits.ts";
+import { createTally } from "../model/tally.ts";
 import { addCallCounts } from "../store/call-counts.ts";
 import type { Database } from "../store/database.ts";
 
@@ -21,6 +22,8 @@ export type CallRates = Readonly<Record<CallHolder["by"], Readonly<Record<CallKi
 export interface CallLimits {
   /** Counts a call. @throws {Failure} `rate_limited`, with a delay. */
   count(holder: CallHolder, kind: CallKind): void;
+  /** How many calls it has refused, by whom they were counted. */
+  refused(): readonly (readonly [CallHolder["by"], number])[];
 }
 
 /** Of one minute; `percent` of these are granted. */
@@ -59,6 +62,7 @@ export function createCallLimits(options: {
   const across = { query: db.acrossSites };
   const { callWindowMs, callHoldersMax, callSyncMs } = LIMITS;
   // Apart, so that a flood from many sources does not crowd out the Sites.
+  const refusals = createTally<CallHolder["by"]>(["source", "site"]);
   const counts = { source: new Map<string, Count>(), site: new Map<string, Count>() };
   /** Those that the other processes have to hear of. */
   const untold = new Set<Count>();
@@ -115,11 +119,13 @@ export function createCallLimits(options: {
       turnWindow(nowMs);
       const count = find(holder, kind);
       if (count.own + count.shared >= count.max) {
+        refusals.add(holder.by);
         throw new Failure("rate_limited", {}, { retryDelayMs: windowEndMs - nowMs });
       }
       count.own += 1;
       if (count.own + count.shared >= count.max * SHARED_FROM) shareSoon(count);
     },
+    refused: refusals.entries,
   };
 }
 

@@ -21,6 +21,8 @@ export interface ChangeReader {
    * commit itself has numbered needs no step, if it follows what was read last.
    */
   wakeAfterCommit(numbered?: LogStep): void;
+  /** The last position that it has read, over all Sites. */
+  position(): number;
   /** The epoch in force, as of the last step. */
   epoch(): number;
   /**
@@ -174,6 +176,7 @@ export function createChangeReader({
         wake();
       } else if (standsBack) interrupt?.();
     },
+    position: () => state.pos,
     epoch: () => state.epoch,
     isFresh: () => performance.now() - times.fresh < FRESH_MS,
     isAway: () => state.away,

@@ -16,6 +16,7 @@ import {
   mintOneTimeToken,
   useToken,
 } from "./one-time.ts";
+import { changesBetween } from "./user-changes.ts";
 import { saveUser, write } from "./write.ts";
 
 /** What a person brings to verify an address. */
@@ -69,13 +70,10 @@ export async function verifyEmail(
       passwordChangeTime: hash ? now : before.passwordChangeTime,
       updateTime: now,
     };
-    const user = await saveUser(
-      deps,
-      tx,
-      before,
-      after,
-      hash ? ["user_email_verified", "user_password_changed"] : ["user_email_verified"],
-    );
+    const changes = changesBetween(before, after);
+    if (hash) changes.push("user_password_changed");
+    const [first, ...others] = changes; // None, where somebody has vouched for the address.
+    const user = first ? await saveUser(deps, tx, before, after, [first, ...others]) : before;
     const act = { kind: "user.email_verified", subjectId: user.id, clientIp: client.ip };
     await recordAct(tx, siteId, caller, act, now);
     return { user, redirectUrl: presented.token.redirectUrl || site.frontendUrl };

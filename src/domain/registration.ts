@@ -14,6 +14,7 @@ import { findUser, firstVersion, type LockedUser, lockUser } from "../store/user
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
 import { type MintedOneTimeToken, mintOneTimeToken } from "./one-time.ts";
+import { changesBetween } from "./user-changes.ts";
 import { saveNewUser, saveUser, write } from "./write.ts";
 
 /** What a person brings to register. */
@@ -190,12 +191,13 @@ async function forgetRegistrant(
 ): Promise<User> {
   const { siteId, id } = user;
   await updatePassword(tx, siteId, id, undefined);
-  const { passwordChangeTime, username, displayName, locale } = user;
-  if (!passwordChangeTime && !username && !displayName && !locale) return user;
   const blank = { passwordChangeTime: undefined, username: undefined, displayName: "", locale: "" };
   const after = { ...user, ...blank, version: nextVersion, updateTime: now };
-  const kind = user.passwordChangeTime ? "user_password_changed" : "user_updated";
-  return await saveUser(deps, tx, user, after, [kind]);
+  const changes = changesBetween(user, after);
+  const [first, ...others] = user.passwordChangeTime
+    ? (["user_password_changed", ...changes] as const)
+    : changes;
+  return first ? await saveUser(deps, tx, user, after, [first, ...others]) : user;
 }
 
 async function askToVerify(

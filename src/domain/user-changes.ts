@@ -29,9 +29,10 @@ export function changesBetween(before: User, after: User): UserChangeKind[] {
   const kinds: UserChangeKind[] = [];
   if (changed("roles")) kinds.push("user_roles_changed");
   if (changed("email")) kinds.push("user_email_changed");
-  if (!before.emailVerified && after.emailVerified) kinds.push("user_email_verified");
-  // A new address is unverified as a matter of course; the same one only where somebody says so.
-  const unverified = before.emailVerified && !after.emailVerified && !changed("email");
+  // Of a new address its own change says whether it is verified.
+  const hasEmail = !changed("email");
+  if (hasEmail && !before.emailVerified && after.emailVerified) kinds.push("user_email_verified");
+  const unverified = hasEmail && before.emailVerified && !after.emailVerified;
   if (unverified || PROFILE.some(changed)) kinds.push("user_updated");
   return kinds;
 }

@@ -5,6 +5,7 @@ import { findDueWebhooks, type WebhookWorkDeps } from "../domain/webhook-work.ts
 import { LIMITS } from "../model/limits.ts";
 import { type Bell, createBell } from "./bell.ts";
 import { runWebhook } from "./webhook-run.ts";
+import { createWorkCounts, type WorkCounts } from "./work-counts.ts";
 
 /** The deliveries of this process. */
 export interface WebhookWorker {
@@ -23,7 +24,11 @@ const LOOK_MS_MIN = 100;
  * Starts to deliver what webhooks are owed. Any number of processes may: the rows of deliveries
  * say who makes which attempt, and an attempt whose process has died is made again by another.
  */
-export function startWebhookWorker(deps: WebhookWorkDeps, log: Logger): WebhookWorker {
+export function startWebhookWorker(
+  deps: WebhookWorkDeps,
+  log: Logger,
+  counts: Pick<WorkCounts, "webhookAttempts"> = createWorkCounts(),
+): WebhookWorker {
   const stopping = new AbortController();
   const { signal } = stopping;
   const bell = createBell();
@@ -40,7 +45,7 @@ export function startWebhookWorker(deps: WebhookWorkDeps, log: Logger): WebhookW
         known.bell.ring();
       } else if (runs.size < LIMITS.webhookRunsMax && !signal.aborted) {
         const own = createBell();
-        const options = { deps, ref, bell: own, inTurn: turns.run, log, signal };
+        const options = { deps, ref, counts, bell: own, inTurn: turns.run, log, signal };
         const done = runWebhook(options).finally(() => runs.delete(name));
         runs.set(name, { bell: own, done });
       }

@@ -12,11 +12,13 @@ import { MAIL_TASK, type MailJob } from "../store/mail-jobs.ts";
 import { isConnectionLost } from "../store/postgres-errors.ts";
 import { ERASURE_TASK } from "../store/site-deletion.ts";
 import type { Queryable } from "../store/sql.ts";
+import { countedTasks } from "./counted-tasks.ts";
 import { eraseSites } from "./erase-sites.ts";
 import { createJobLocks } from "./job-locks.ts";
 import { keepRetention } from "./retention.ts";
 import { isPermanent, type MailDeps, sendMail } from "./send-mail.ts";
 import { careForSigningKeys, type SigningKeyCare } from "./signing-keys.ts";
+import type { WorkCounts } from "./work-counts.ts";
 
 /** The background work of this process. */
 export interface JobRunner {
@@ -47,9 +49,11 @@ export async function startJobs(options: {
   readonly mail: MailDeps;
   readonly retention: Retention;
   readonly signingKeys: SigningKeyCare;
+  /** Where what is done is counted. */
+  readonly counts: WorkCounts;
   readonly log: Logger;
 }): Promise<JobRunner> {
-  const { db, mail, retention, signingKeys, log } = options;
+  const { db, mail, retention, signingKeys, counts, log } = options;
   const across: Queryable = { query: (statement) => db.acrossSites(statement) };
   const locks = createJobLocks(across, log);
   const runner = await run({
@@ -58,14 +62,17 @@ export async function startJobs(options: {
     pollInterval: POLL_MS,
     noHandleSignals: true,
     logger: toQueueLogger(log),
-    taskList: locks.keptFor({
-      [MAIL_TASK]: (payload, helpers) => runMail(mail, payload as MailJob, helpers, log),
-      [RETENTION_TASK]: async (_payload, { abortSignal }) => {
-        await keepRetention(across, retention, log, abortSignal);
-      },
-      [ERASURE_TASK]: (_payload, { abortSignal }) => eraseSites(mail.deps, log, abortSignal),
-      [KEYS_TASK]: () => careForSigningKeys(signingKeys, log),
-    }),
+    taskList: locks.keptFor(
+      countedTasks(counts, {
+        [MAIL_TASK]: (payload, helpers) =>
+          runMail({ mail, counts, log }, payload as MailJob, helpers),
+        [RETENTION_TASK]: async (_payload, { abortSignal }) => {
+          await keepRetention(across, retention, log, abortSignal);
+        },
+        [ERASURE_TASK]: (_payload, { abortSignal }) => eraseSites(mail.deps, log, abortSignal),
+        [KEYS_TASK]: () => careForSigningKeys(signingKeys, log),
+      }),
+    ),
     parsedCronItems: parseCronItems([
       { task: RETENTION_TASK, match: RETENTION_TIMES, options: RETENTION_JOB },
       { task: ERASURE_TASK, match: ERASURE_TIMES, options: ERASURE_JOB },
@@ -101,20 +108,27 @@ export function isUnwrittenEnd(error: unknown): boolean {
   return isConnectionLost(error) && error instanceof Error && ENDING_JOB.test(error.stack ?? "");
 }
 
+interface MailRun {
+  readonly mail: MailDeps;
+  readonly counts: WorkCounts;
+  readonly log: Logger;
+}
+
 /** A mail that no server will ever take is given up, and stays in the log. */
 async function runMail(
-  mail: MailDeps,
+  { mail, counts, log }: MailRun,
   job: MailJob,
   { job: queued }: JobHelpers,
-  log: Logger,
 ): Promise<void> {
   const { siteId, userId } = job;
   const { id } = queued;
   try {
     const sent = await sendMail(mail, queued, job);
+    counts.mails.add(sent ? "sent" : "dropped");
     log.info({ mail: job.mail, siteId, userId, jobId: id }, sent ? "mail sent" : "mail dropped");
   } catch (error) {
     log.warn({ err: error, mail: job.mail, siteId, userId, jobId: id }, "mail not sent");
+    counts.mails.add(isPermanent(error) ? "given_up" : "failed");
     if (!isPermanent(error)) throw error;
   }
 }

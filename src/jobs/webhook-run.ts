@@ -7,13 +7,16 @@ import {
   type WebhookStep,
   type WebhookWorkDeps,
 } from "../domain/webhook-work.ts";
+import { traced } from "../model/tracing.ts";
 import type { WebhookRef } from "../store/webhook-work.ts";
 import type { Bell } from "./bell.ts";
+import type { WorkCounts } from "./work-counts.ts";
 
 /** What the deliveries of one webhook run with. */
 export interface WebhookRunOptions {
   readonly deps: WebhookWorkDeps;
   readonly ref: WebhookRef;
+  readonly counts: Pick<WorkCounts, "webhookAttempts">;
   /** Rung when there may be something new to do. */
   readonly bell: Bell;
   /** Lets few transactions run at once. */
@@ -22,6 +25,16 @@ export interface WebhookRunOptions {
   /** Once aborted, attempts under way are noted and none is begun. */
   readonly signal: AbortSignal;
 }
+
+const DELIVERY = {
+  name: "process webhook",
+  kind: "consumer",
+  attributes: {
+    "messaging.system": "signet",
+    "messaging.operation.type": "process",
+    "messaging.destination.name": "webhook",
+  },
+} as const;
 
 /** Who has nothing to do for longer is found again when there is. */
 const IDLE_MS = 1_000;
@@ -36,7 +49,7 @@ function waitMs({ dueMs }: WebhookStep): number {
 
 /** Delivers what one webhook is owed, until nothing is due or the process stops. */
 export async function runWebhook(options: WebhookRunOptions): Promise<void> {
-  const { deps, ref, bell, log, signal } = options;
+  const { deps, ref, counts, bell, log, signal } = options;
   const fields = { siteId: ref.siteId, webhookId: ref.id };
   let finished: FinishedAttempt[] = [];
   let underWay = 0;
@@ -44,7 +57,9 @@ export async function runWebhook(options: WebhookRunOptions): Promise<void> {
   async function make(taken: TakenAttempt): Promise<void> {
     underWay += 1;
     try {
-      const result = await makeAttempt(deps, ref, taken);
+      const result = await traced(DELIVERY, () => makeAttempt(deps, ref, taken));
+      const { outcome } = result;
+      if (outcome) counts.webhookAttempts.add(outcome.attempt.problem ? "failed" : "accepted");
       finished.push(result); // Not in one expression: another list may have taken its place.
     } catch (error) {
       log.error({ err: error, ...fields }, "webhook not posted"); // It is taken for lost.

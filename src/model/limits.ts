@@ -103,6 +103,8 @@ export const LIMITS = {
   peerSyncWaitSeconds: 8,
   peerSyncTimeoutMs: 15_000, // Of one page, the wait included.
   peerSyncLeaseMs: 20_000, // Longer than any page takes.
+  meteredRowsMax: 100_000, // Of each kind that the metrics count.
+  meteredMirrorsMax: 500, // Of which the metrics tell each; of all, those furthest behind.
   databasePoolMax: 16,
   databaseValidationPoolMax: 4,
   databaseDirectPoolMax: 6,

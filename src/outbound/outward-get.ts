@@ -3,6 +3,7 @@ import { get as httpGet, type IncomingMessage, type RequestOptions } from "node:
 import { get as httpsGet } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
 import { isPublicAddress } from "./private-address.ts";
+import { tracedRequest } from "./traced-request.ts";
 
 /** How an outward call is made. */
 export interface OutwardOptions {
@@ -67,12 +68,14 @@ export async function fetchText(url: URL, options: OutwardOptions): Promise<stri
   const route = routeTo(url, options.internalHosts);
   const signal = AbortSignal.timeout(options.timeoutMs);
   try {
-    const answer = await open(url, {
-      headers: { ...options.headers },
-      signal,
-      ...route,
+    return await tracedRequest("GET", url, async () => {
+      const answer = await open(url, {
+        headers: { ...options.headers },
+        signal,
+        ...route,
+      });
+      return await readText(answer, options.bytesMax);
     });
-    return await readText(answer, options.bytesMax);
   } catch (error) {
     if (error instanceof OutwardError) throw error;
     throw new OutwardError(signal.aborted ? "no answer in time" : "no answer", { cause: error });

@@ -1,6 +1,8 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
+import { traceHeaders } from "../model/tracing.ts";
 import { type OutwardOptions, routeTo } from "./outward-get.ts";
+import { tracedRequest } from "./traced-request.ts";
 
 /** What came back; the body in full. */
 export interface OutwardAnswer {
@@ -28,14 +30,13 @@ export async function postText(
 ): Promise<OutwardAnswer> {
   const { headers, signal, bytesMax, internalHosts } = options;
   const route = routeTo(url, internalHosts);
-  const answer = await open(
-    url,
-    { method: "POST", headers: { ...headers }, signal, ...route },
-    body,
-  );
-  const text = await readText(answer, bytesMax);
-  const [contentType = ""] = (answer.headers["content-type"] ?? "").split(";");
-  return { status: answer.statusCode ?? 0, contentType: contentType.trim(), text };
+  return await tracedRequest("POST", url, async () => {
+    const sent = { ...headers, ...traceHeaders() };
+    const answer = await open(url, { method: "POST", headers: sent, signal, ...route }, body);
+    const text = await readText(answer, bytesMax);
+    const [contentType = ""] = (answer.headers["content-type"] ?? "").split(";");
+    return { status: answer.statusCode ?? 0, contentType: contentType.trim(), text };
+  });
 }
 
 function open(

@@ -1,9 +1,11 @@
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { LIMITS } from "../model/limits.ts";
+import { traceHeaders } from "../model/tracing.ts";
 import type { WebhookProblem } from "../model/webhook.ts";
 import { createKeptConnections } from "./kept-connections.ts";
 import { AddressRefusedError, hostOf, routeTo } from "./outward-get.ts";
+import { tracedRequest } from "./traced-request.ts";
 
 /** Posts events to the receivers of webhooks. */
 export interface WebhookPost {
@@ -58,7 +60,8 @@ export function createWebhookPost(options: {
       const signal = AbortSignal.timeout(timeoutMs);
       let status = 0;
       try {
-        const answer = await open(request, routeOf, signal);
+        const posted = () => open(request, routeOf, signal);
+        const answer = await tracedRequest("POST", new URL(request.url), posted);
         status = answer.statusCode ?? 0;
         const problem = await judge(answer, status);
         return { status, problem, pauseMs: pauseMsOf(answer.headers["retry-after"]) };
@@ -91,7 +94,8 @@ async function open(
   const route = routeOf(url);
   const post = (agent: Route["agent"]) => {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage | undefined>();
-    const options = { method: "POST", headers, signal, ...route, agent };
+    const sentHeaders = { ...headers, ...traceHeaders() };
+    const options = { method: "POST", headers: sentHeaders, signal, ...route, agent };
     const sent = send(url, options, resolve);
     sent.on("error", (error) => {
       const isStale = sent.reusedSocket && "code" in error && error.code === "ECONNRESET";

@@ -1,6 +1,8 @@
+import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Config } from "../config.ts";
 import { isUnwrittenEnd } from "../jobs/job-runner.ts";
+import { followLogLevel } from "../log-level-file.ts";
 import { createCrashHandler } from "../server/shutdown.ts";
 
 /** What a process is given for its life. */
@@ -46,6 +48,8 @@ export async function live(
   const cleanUp = async () => {
     for (let undo = cleanups.pop(); undo; undo = cleanups.pop()) await undo();
   };
+  const path = join(config.dataDir, "log-level");
+  cleanups.push(followLogLevel(log, { path, configured: config.logLevel }).stop);
   const crash = createCrashHandler({ log, drain: cleanUp, exit: process.exit });
   process.on("uncaughtException", crash).on("unhandledRejection", (error) => {
     if (isUnwrittenEnd(error)) log.error({ err: error }, "a job has ended, and is still queued");

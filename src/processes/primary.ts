@@ -2,6 +2,7 @@ import { readyMessage } from "../ready-message.ts";
 import { migrate } from "../store/migrate.ts";
 import { type DatabaseUrls, openDatabase, untilDatabaseIsBack } from "./database-at-start.ts";
 import { aborted, type Life } from "./life.ts";
+import { relayMetrics } from "./metrics-exchange.ts";
 import { findKeys } from "./serve.ts";
 import { forkWorker, type WorkerProcess } from "./worker-process.ts";
 import { createWorkers, type Workers } from "./workers.ts";
@@ -19,6 +20,7 @@ export async function leadWorkers(life: Life): Promise<void> {
   const keys = await findKeys(config); // The workers find them where they are then.
   signal.throwIfAborted();
 
+  if (config.metrics) relayMetrics();
   const team = createTeam(life, urls);
   cleanups.push(() => team.workers.stop());
   const started = Promise.all([team.workers.start(), team.migrate()]);

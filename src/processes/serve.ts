@@ -7,8 +7,10 @@ import { startPeerSyncs } from "../jobs/sync-peers.ts";
 import { createLogMailer } from "../mail/log-mailer.ts";
 import { parseSender } from "../mail/sender.ts";
 import { createSmtpMailer } from "../mail/smtp-mailer.ts";
+import type { GatherMetrics } from "../server/metrics.ts";
 import { createReadiness, type Readiness } from "../server/readiness.ts";
 import { createService, type Service } from "../service.ts";
+import type { Observation } from "../service-observation.ts";
 import { createDatabase, type Database } from "../store/database.ts";
 import { checkDatabase } from "../store/startup-check.ts";
 import { type DatabaseUrls, untilDatabaseIsBack } from "./database-at-start.ts";
@@ -23,6 +25,14 @@ export interface ServeOptions {
   /** Whether to take connections before the database is ready, as nobody else does. */
   readonly opensAtOnce: boolean;
   readonly onReady: () => void;
+  /** How this is one of several processes for metrics; absent: it is alone. */
+  readonly metrics?: MetricsExchange;
+}
+
+/** How the metrics of several processes come together. */
+export interface MetricsExchange {
+  readonly ask: GatherMetrics;
+  readonly tell: (own: Observation["own"]) => void;
 }
 
 /** The operator key and the encryption keys; whether they were made just now. */
@@ -47,7 +57,9 @@ export async function serve(life: Life, options: ServeOptions): Promise<void> {
   const readiness = createReadiness(["database", "migrations", "reader"]);
   const db = createDatabase({ ...urls, poolMax: config.databasePoolMax, log });
   cleanups.push(() => db.close());
-  const service = await createService({ config, db, readiness, log, ...keys });
+  const gatherMetrics = options.metrics?.ask;
+  const service = await createService({ config, db, readiness, log, gatherMetrics, ...keys });
+  await startObservation(life, service, options.metrics);
   const threads = lowerPoolPriority();
   log.debug({ threads }, "passwords are hashed at low priority");
   cleanups.push(() => service.server.drain());
@@ -68,6 +80,19 @@ export async function serve(life: Life, options: ServeOptions): Promise<void> {
   log.info("stopping");
 }
 
+/** Before all else: the start itself may be what has to be looked at. */
+async function startObservation(
+  { cleanups }: Life,
+  { observation }: Service,
+  metrics: MetricsExchange | undefined,
+): Promise<void> {
+  if (!observation) return;
+  metrics?.tell(observation.own);
+  const { listener } = observation;
+  await listener?.listen();
+  cleanups.push(() => listener?.close());
+}
+
 async function prepare(db: Database, service: Service, readiness: Readiness): Promise<void> {
   readiness.set("migrations", true);
   await checkDatabase(db);
@@ -86,10 +111,10 @@ async function startBackgroundWork(life: Life, db: Database, service: Service): 
   const { retention, signingKeyDays: days } = config;
   const signingKeys = { deps, days };
   const jobs = await untilDatabaseIsBack(life, () =>
-    startJobs({ db, mail, retention, signingKeys, log }),
+    startJobs({ db, mail, retention, signingKeys, counts: service.work, log }),
   );
   cleanups.push(() => jobs.stop());
-  const webhooks = startWebhookWorker(deps, log);
+  const webhooks = startWebhookWorker(deps, log, service.work);
   service.onChange(webhooks.wake);
   cleanups.push(() => webhooks.stop());
   const peers = startPeerSyncs(deps, log);

@@ -1,4 +1,5 @@
 import type { Life } from "./life.ts";
+import { askWorkers, tellMetrics } from "./metrics-exchange.ts";
 import { findKeys, serve } from "./serve.ts";
 import type { Order, Report } from "./worker-process.ts";
 
@@ -17,6 +18,7 @@ export async function serveAsWorker(life: Life): Promise<void> {
     migrated: () => orders.migrated,
     opensAtOnce,
     onReady: () => report({ type: "ready" }),
+    metrics: { ask: askWorkers(), tell: tellMetrics },
   });
 }
 
@@ -26,7 +28,7 @@ function receiveOrders(signal: AbortSignal) {
   const migrated = Promise.withResolvers<void>();
   process.on("message", (order: Order) => {
     if (order.type === "begin") begin.resolve(order);
-    else migrated.resolve();
+    if (order.type === "migrated") migrated.resolve();
   });
   signal.addEventListener("abort", () => {
     begin.reject(signal.reason);

@@ -4,6 +4,7 @@ import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { type ErrorDetail, ErrorDetailSchema, ErrorReason } from "../../gen/signet/v1/error_pb.ts";
 import { Failure, type Reason } from "../model/failure.ts";
+import { keptRequestId } from "./request-id.ts";
 
 /** How each failure looks on the wire; `error.proto` documents the reasons. */
 const WIRE: Readonly<Record<Reason, readonly [Code, ErrorReason]>> = {
@@ -84,14 +85,14 @@ export function failureToDetail({ reason, metadata }: Failure): ErrorDetail {
  * an incident id and becomes a bare INTERNAL, so that no detail of the database or the stack
  * leaves the process.
  */
-export function toConnectError(error: unknown, log: Logger): ConnectError {
+export function toConnectError(error: unknown, log: Logger, requestId?: string): ConnectError {
   if (error instanceof ConnectError) return error;
   if (error instanceof Failure) return failureToConnectError(error);
   if (error instanceof Error && error.name === "AbortError") {
     return new ConnectError("the call was cancelled", Code.Canceled);
   }
   const incidentId = randomUUID();
-  log.error({ err: error, incidentId }, "unexpected error");
+  log.error({ err: error, incidentId, requestId }, "unexpected error");
   const metadata = { incident_id: incidentId };
   return errorWithDetail("internal error", Code.Internal, ErrorReason.INTERNAL, metadata, 0);
 }
@@ -102,18 +103,23 @@ export function translateErrors(log: Logger): Interceptor {
     try {
       const response = await next(request);
       if (!response.stream) return response;
-      return { ...response, message: translateStream(response.message, log) };
+      const requestId = keptRequestId(request.contextValues);
+      return { ...response, message: translateStream(response.message, log, requestId) };
     } catch (error) {
-      throw toConnectError(error, log);
+      throw toConnectError(error, log, keptRequestId(request.contextValues));
     }
   };
 }
 
-async function* translateStream<T>(messages: AsyncIterable<T>, log: Logger): AsyncIterable<T> {
+async function* translateStream<T>(
+  messages: AsyncIterable<T>,
+  log: Logger,
+  requestId: string,
+): AsyncIterable<T> {
   try {
     yield* messages;
   } catch (error) {
-    throw toConnectError(error, log);
+    throw toConnectError(error, log, requestId);
   }
 }
 

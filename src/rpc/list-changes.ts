@@ -100,7 +100,7 @@ async function nextUsers(shared: WatchDeps, poll: Poll): Promise<Answer> {
 async function nextChanges(shared: WatchDeps, poll: Poll): Promise<Answer> {
   const { call, group, start, waitMs } = poll;
   const { siteId, epoch } = group;
-  const end = createStreamEnd(shared.ends, { ...call, siteId, epoch }, waitMs);
+  const end = createStreamEnd(shared.ends, { kind: "poll", ...call, siteId, epoch }, waitMs);
   const untilMs = performance.now() + waitMs;
   let { position } = start;
   let sums = position === start.head.position ? start.head.sums : undefined;

@@ -1,14 +1,15 @@
-import { randomUUID } from "node:crypto";
 import type { DescMethod } from "@bufbuild/protobuf";
-import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { ConnectError, type Interceptor } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { ErrorDetailSchema, ErrorReason } from "../../gen/signet/v1/error_pb.ts";
 import type { Caller } from "../model/caller.ts";
+import { isTracing, traceId } from "../model/tracing.ts";
 import { callerOf } from "./authorize.ts";
+import type { CallCounts, CallOutcome, MethodCalls } from "./call-counts.ts";
 import { clientAddressOf } from "./client-address.ts";
+import { codeName } from "./code-name.ts";
 import { createJsonLines, type JsonLines } from "./json-lines.ts";
-
-const REQUEST_ID = /^[\w-]{1,64}$/;
+import { keepRequestId, keptRequestId, requestIdOf } from "./request-id.ts";
 
 /** The lines of the log about calls. */
 export interface CallLines {
@@ -18,7 +19,6 @@ export interface CallLines {
 
 /** The line of a call that is under way. */
 export interface CallLine {
-  readonly requestId: string;
   /** Ends it, with the error that ended the call, if any. */
   write(caller: Caller, error: unknown): void;
 }
@@ -28,13 +28,16 @@ export interface CallLine {
  * whom, how it ended, how long it took. It names fields one by one; nothing of a message or a
  * header gets into the log by itself.
  *
- * `x-request-id` is taken from the caller or made here, and answered.
+ * `x-request-id` is taken from the server, which answers it, or from the caller, or made here.
  */
 export function logCalls(lines: CallLines): Interceptor {
   return (next) => async (request) => {
-    const { requestId, write } = lines.begin({
+    const kept = keptRequestId(request.contextValues);
+    const requestId = kept || requestIdOf(request.header.get("x-request-id"));
+    keepRequestId(request.contextValues, requestId);
+    const { write } = lines.begin({
       method: request.method,
-      requestId: request.header.get("x-request-id"),
+      requestId,
       clientAddress: clientAddressOf(request.contextValues),
     });
     const end = (error: unknown): void => write(callerOf(request.contextValues), error);
@@ -54,8 +57,7 @@ export function logCalls(lines: CallLines): Interceptor {
 /** What the line of a call says from its beginning on. */
 export interface BegunCall {
   readonly method: DescMethod;
-  /** As the caller gave it. */
-  readonly requestId: string | null;
+  readonly requestId: string;
   readonly clientAddress: string;
 }
 
@@ -64,45 +66,44 @@ export interface BegunCall {
  * has a line of its own; the others are told by their number, so that the flood costs no more by
  * being written down.
  */
-export function createCallLines(log: Logger): CallLines {
+export function createCallLines(log: Logger, counts: CallCounts): CallLines {
   const isCounted = createRefusalCounter(log);
   const lines = createJsonLines(log);
-  return { begin: (call) => beginCallLine(lines, isCounted, call) };
+  return { begin: (call) => beginCallLine(lines, isCounted, counts.of(call.method), call) };
 }
 
 function beginCallLine(
   lines: JsonLines,
   isCounted: RefusalCounter,
-  { method, requestId: given, clientAddress }: BegunCall,
+  calls: MethodCalls,
+  { requestId, clientAddress }: BegunCall,
 ): CallLine {
   const beginMs = performance.now();
-  const requestId = requestIdOf(given);
+  calls.begin();
   return {
-    requestId,
     write(caller, error) {
       const outcome = outcomeOf(error);
-      if (error !== undefined && isCounted(rpcOf(method), outcome)) return;
+      const exactMs = performance.now() - beginMs;
+      calls.end(outcome, exactMs);
+      if (error !== undefined && isCounted(calls.rpc, outcome)) return;
       if (!lines.isEnabled()) return;
-      const ms = Math.round((performance.now() - beginMs) * 10) / 10;
+      const ms = Math.round(exactMs * 10) / 10;
       // Names of RPCs, codes and ids need no escapes.
       lines.write(
-        `"rpc":"${rpcOf(method)}","requestId":"${requestId}",${outcomeFields(outcome)},` +
-          `"ms":${ms},"clientIp":${JSON.stringify(clientAddress)},${callerFields(caller)}`,
+        `"rpc":"${calls.rpc}","requestId":"${requestId}",${traceField()}` +
+          `${outcomeFields(outcome)},"ms":${ms},` +
+          `"clientIp":${JSON.stringify(clientAddress)},${callerFields(caller)}`,
         "call",
       );
     },
   };
 }
 
-function rpcOf({ parent, name }: DescMethod): string {
-  return `${parent.typeName}/${name}`;
-}
-
 const REFUSALS_FOR_LOAD = new Set(["overloaded", "rate_limited"]);
 const REFUSALS_MS = 1_000;
 
 /** Tells whether a call has been counted, and so needs no line of its own. */
-type RefusalCounter = (rpc: string, outcome: Outcome) => boolean;
+type RefusalCounter = (rpc: string, outcome: CallOutcome) => boolean;
 
 function createRefusalCounter(log: Logger): RefusalCounter {
   const counts = new Map<string, number>();
@@ -136,31 +137,26 @@ async function* withEnd<T>(
   }
 }
 
-function requestIdOf(given: string | null): string {
-  return given !== null && REQUEST_ID.test(given) ? given : randomUUID();
-}
-
 const REASON_NAMES = new Map<number, string>(
   Object.entries(ErrorReason).map(([name, number]) => [number, name.toLowerCase()]),
 );
 
-interface Outcome {
-  readonly code: string;
-  readonly reason?: string;
-}
+const OK: CallOutcome = { code: "ok" };
 
-const OK: Outcome = { code: "ok" };
-
-function outcomeOf(error: unknown): Outcome {
+function outcomeOf(error: unknown): CallOutcome {
   if (error === undefined) return OK;
   const connectError = ConnectError.from(error);
   const detail = connectError.findDetails(ErrorDetailSchema)[0];
-  const code = Code[connectError.code].replace(/(?<!^)[A-Z]/g, "_$&").toLowerCase();
+  const code = codeName(connectError.code);
   if (!detail) return { code };
   return { code, reason: REASON_NAMES.get(detail.reason) ?? "unknown" };
 }
 
-function outcomeFields({ code, reason }: Outcome): string {
+function traceField(): string {
+  return isTracing ? `"traceId":"${traceId() ?? ""}",` : "";
+}
+
+function outcomeFields({ code, reason }: CallOutcome): string {
   return reason === undefined ? `"code":"${code}"` : `"code":"${code}","reason":"${reason}"`;
 }
 

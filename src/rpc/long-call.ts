@@ -19,6 +19,7 @@ export function beginLongCall(ends: StreamEnds, siteId: SiteId, caller: Caller):
   let ended: { readonly error: unknown } | undefined;
   let interrupt: ((error: unknown) => void) | undefined;
   const release = ends.watch({
+    kind: "transfer",
     siteId,
     caller,
     ageEndMs: Number.POSITIVE_INFINITY,

@@ -1,6 +1,6 @@
 import type { Caller } from "../model/caller.ts";
 import type { SiteId } from "../model/id.ts";
-import { CLIENT_LEFT, type StreamEnding, type StreamEnds } from "./stream-ends.ts";
+import { CLIENT_LEFT, type StreamEnding, type StreamEnds, type StreamKind } from "./stream-ends.ts";
 
 /** Why and when a call that waits for something ends before it comes. */
 export interface StreamEnd {
@@ -21,11 +21,13 @@ export interface StreamEnd {
 export function createStreamEnd(
   ends: StreamEnds,
   {
+    kind,
     siteId,
     caller,
     signal,
     epoch,
   }: {
+    readonly kind: StreamKind;
     readonly siteId: SiteId;
     readonly caller: Caller;
     readonly signal: AbortSignal;
@@ -45,7 +47,7 @@ export function createStreamEnd(
     release();
   };
   const ageEndMs = performance.now() + ageMsMax;
-  const forget = ends.watch({ siteId, caller, ageEndMs, end, ...(epoch && { epoch }) });
+  const forget = ends.watch({ kind, siteId, caller, ageEndMs, end, ...(epoch && { epoch }) });
   const release = (): void => {
     forget();
     signal.removeEventListener("abort", leave);

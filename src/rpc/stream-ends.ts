@@ -16,8 +16,12 @@ export interface StreamEnding {
   readonly retryDelayMs?: number;
 }
 
+/** What a stream tells of; a call that waits or lasts is of a kind too. */
+export type StreamKind = "users" | "revocations" | "poll" | "transfer";
+
 /** A stream, or a call that waits, as far as its end is concerned. */
 export interface EndingStream {
+  readonly kind: StreamKind;
   readonly siteId: SiteId;
   readonly caller: Caller;
   /** The epoch of its positions; absent: it has none. */
@@ -46,7 +50,11 @@ export interface StreamEnds {
   ageMs(): number;
   /** How many streams there are. */
   count(): number;
+  /** The same by kind. */
+  counts(): readonly (readonly [StreamKind, number])[];
 }
+
+const KINDS: readonly StreamKind[] = ["users", "revocations", "poll", "transfer"];
 
 /** The client has gone, or the server has given the call up. */
 export const CLIENT_LEFT: StreamEnding = {};
@@ -148,6 +156,11 @@ export function createStreamEnds(live: LiveState, bounds: StreamBounds): StreamE
 
     ageMs: () => bounds.ageMs * (1 + bounds.ageSpread * (2 * Math.random() - 1)),
     count: () => streams.size,
+    counts() {
+      const counts = new Map<StreamKind, number>(KINDS.map((kind) => [kind, 0]));
+      for (const { kind } of streams) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+      return [...counts];
+    },
   };
 }
 

@@ -77,6 +77,7 @@ export function watchOver(
   signal.addEventListener("abort", leave, { once: true });
   if (signal.aborted) leave();
   const forget = ends.watch({
+    kind: "users",
     siteId,
     caller,
     epoch,

@@ -84,7 +84,7 @@ export async function serveRevocationStream(
   const { deps, ends, streams } = users;
   const watch = await openRevocationWatch(deps, request, call);
   const release = streams.take(watch.clientName);
-  const end = createStreamEnd(ends, watch);
+  const end = createStreamEnd(ends, { kind: "revocations", ...watch });
   const send = (frame: RevocationFrame) => sendInTime(users.bounds, sink, frame, end);
   try {
     await send(revocationHello(deps, watch.siteId, end.ageSecondsMax));
@@ -110,7 +110,7 @@ export async function pollRevocations(
   const watch = await openRevocationWatch(deps, request, call);
   const { siteId, clientName } = watch;
   const release = waitMs > 0 ? streams.take(clientName) : undefined;
-  const end = createStreamEnd(ends, watch, waitMs);
+  const end = createStreamEnd(ends, { kind: "poll", ...watch }, waitMs);
   let place = watch.start;
   try {
     for (;;) {

@@ -23,6 +23,8 @@ export const EDGE_LIMITS = {
   /** The header block of a request; a bearer token has at most 4 KiB. */
   headerBytesMax: 16 * 1024,
   headersMax: 100,
+  /** What a hosted page sends: a token and two passwords of 256 characters, each up to 12 bytes. */
+  formBytesMax: 16 * 1024,
 
   /** HTTP/1.1: how long the header block, and the whole request, may take to arrive. */
   headersMsMax: 10_000,

@@ -3,6 +3,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ContextValues, createContextValues } from "@connectrpc/connect";
 import type { CallRules, DirectCall } from "../rpc/call-rules.ts";
 import { clientAddressKey } from "../rpc/client-address.ts";
+import { requestIdOf } from "../rpc/request-id.ts";
 import type { Admission } from "./call-admission.ts";
 import type { CallController } from "./call-controller.ts";
 import { boundTimeout } from "./call-deadline.ts";
@@ -28,15 +29,22 @@ export interface FastCallOptions {
 /** Makes what the rules of all calls go by. */
 export function directCall(
   { method, headers, clientAddress }: FastCall,
+  requestId: string,
   message: object,
 ): DirectCall & { readonly values: ContextValues } {
   return {
     method,
     authorization: headers.authorization ?? null,
-    requestId: textOf(headers["x-request-id"]) ?? null,
+    requestId,
+    headers,
     values: createContextValues().set(clientAddressKey, clientAddress),
     message,
   };
+}
+
+/** Names a call, also where it is refused before the rules of calls are asked. */
+export function requestIdOfCall({ headers }: FastCall): string {
+  return requestIdOf(textOf(headers["x-request-id"]) ?? null);
 }
 
 /** Reads how long a call may take; a malformed text is an error for the protocol to tell. */

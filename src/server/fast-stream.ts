@@ -9,6 +9,7 @@ import {
   directCall,
   type FastCall,
   type FastCallOptions,
+  requestIdOfCall,
   timeoutOf,
 } from "./fast-call.ts";
 import type { StreamProtocol } from "./fast-protocol.ts";
@@ -39,6 +40,7 @@ export function streamServer(options: FastCallOptions, served: FrameStream) {
     call: FastCall,
     protocol: StreamProtocol,
     answer: FastAnswer,
+    requestId: string,
   ): Promise<ConnectError | undefined> {
     const { stream, clientAddress, admission } = call;
     const signal = admission.controller.signal();
@@ -50,11 +52,10 @@ export function streamServer(options: FastCallOptions, served: FrameStream) {
       if (timeout.error) throw timeout.error;
       return await protocol.parse(body, requests, limits.messageBytesMax, call.headers);
     };
-    const direct = directCall(call, {});
+    const direct = directCall(call, requestId, {});
     try {
-      await options.rules.run(direct, async (requestId) => {
+      await options.rules.run(direct, async () => {
         const request = await untilAborted(signal, read());
-        answer.setHeader("x-request-id", requestId);
         const context = { caller: callerOf(direct.values), clientAddress, signal };
         await untilAborted(signal, served.serve(request, context, answer));
       });
@@ -70,7 +71,9 @@ export function streamServer(options: FastCallOptions, served: FrameStream) {
   return async (call: FastCall, protocol: StreamProtocol): Promise<void> => {
     const { stream, admission } = call;
     const answer = createFastAnswer(stream, protocol);
-    const error = admission.refused ?? (await serve(call, protocol, answer));
+    const requestId = requestIdOfCall(call);
+    answer.setHeader("x-request-id", requestId);
+    const error = admission.refused ?? (await serve(call, protocol, answer, requestId));
     if (stream.destroyed) return;
     admission.controller.end();
     answer.end(error);

@@ -14,6 +14,7 @@ import {
   directCall,
   type FastCall,
   type FastCallOptions,
+  requestIdOfCall,
   textOf,
   timeoutOf,
 } from "./fast-call.ts";
@@ -45,7 +46,8 @@ export function unaryServer(options: UnaryServerOptions, served: UnaryCall) {
   async function serve(
     call: FastCall,
     protocol: UnaryProtocol,
-    { headers, set }: UnaryAnswer,
+    { set }: UnaryAnswer,
+    requestId: string,
   ): Promise<Uint8Array> {
     const { stream, admission } = call;
     const { controller } = admission;
@@ -56,15 +58,12 @@ export function unaryServer(options: UnaryServerOptions, served: UnaryCall) {
     const stopDeadline = startDeadline(timeout.timeoutMs, controller);
     try {
       const request = await protocol.parse(body, requests, readMaxBytes, call.headers);
-      const direct = directCall(call, request);
+      const direct = directCall(call, requestId, request);
       const { timeoutMs } = timeout;
       const context = createFastContext(call, protocol.name, direct.values, { timeoutMs, set });
-      let id = "";
-      const message = await rules.run(direct, (requestId) => {
-        id = requestId;
-        return controller.race(served.serve(request, context));
-      });
-      headers["x-request-id"] = id;
+      const message = await rules.run(direct, () =>
+        controller.race(served.serve(request, context)),
+      );
       return encodedAnswer(message) ?? answers.serialize(message);
     } finally {
       stopDeadline();
@@ -75,12 +74,14 @@ export function unaryServer(options: UnaryServerOptions, served: UnaryCall) {
     const { stream, headers: sent, admission } = call;
     const accepted = textOf(sent[protocol.acceptHeader]) ?? null;
     const compression = accepted === null ? null : compressionFor(accepted);
-    const headers: Record<string, string> = variesByOrigin ? { vary: "Origin" } : {};
+    const requestId = requestIdOfCall(call);
+    const headers: Record<string, string> = { "x-request-id": requestId };
+    if (variesByOrigin) headers.vary = "Origin";
     const answer: UnaryAnswer = { stream, headers, set: {}, compression };
     let body: Uint8Array;
     try {
       if (admission.refused) throw admission.refused;
-      const message = await serve(call, protocol, answer);
+      const message = await serve(call, protocol, answer, requestId);
       if (stream.destroyed) return;
       body = await protocol.succeed(answer, message);
     } catch (error) {

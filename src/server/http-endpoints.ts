@@ -19,7 +19,7 @@ export interface EndpointRequest {
 export interface EndpointAnswer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Text is sent as it is, anything else as JSON. */
+  /** Text and bytes are sent as they are, anything else as JSON. */
   readonly body: unknown;
 }
 
@@ -28,7 +28,7 @@ export interface EndpointAnswer {
  * it and name it in `server.ts`.
  */
 export interface Endpoint {
-  /** Such as `/sites/{id}/keys`; a `{name}` stands for one whole segment. */
+  /** Such as `/sites/{id}/keys`: `{name}` stands for one whole segment, `{name*}` for the rest. */
   readonly path: string;
   readonly answer: (request: EndpointRequest) => EndpointAnswer | Promise<EndpointAnswer>;
 }
@@ -81,7 +81,7 @@ export function refusal(
 export function send({ request, response }: Exchange, answer: EndpointAnswer): void {
   if (response.headersSent || response.destroyed) return;
   const isText = typeof answer.body === "string";
-  const body = Buffer.from(isText ? String(answer.body) : JSON.stringify(answer.body));
+  const body = bytesOf(answer.body);
   const contentType = isText ? "text/plain; charset=utf-8" : "application/json";
   const ofBody = { "content-type": contentType, "x-content-type-options": "nosniff" };
   const headers: Record<string, string> = { ...(body.length > 0 && ofBody), ...answer.headers };
@@ -108,6 +108,11 @@ export function mayHaveBody(headers: IncomingHttpHeaders): boolean {
   return length !== "0" || headers["transfer-encoding"] !== undefined;
 }
 
+function bytesOf(body: unknown): Buffer {
+  if (Buffer.isBuffer(body)) return body;
+  return Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
+}
+
 /** RFC 9110 §13.1.2: a list of tags, compared weakly, or any. */
 function matchesTag(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
@@ -130,6 +135,8 @@ function matchSegments(
   segments: readonly string[],
   parts: readonly string[],
 ): Record<string, string> | undefined {
+  const rest = /^\{(\w+)\*\}$/.exec(segments.at(-1) ?? "")?.[1];
+  if (rest !== undefined) return matchRest(segments.slice(0, -1), parts, rest);
   if (segments.length !== parts.length) return undefined;
   const params: Record<string, string> = {};
   for (const [n, segment] of segments.entries()) {
@@ -142,6 +149,17 @@ function matchSegments(
     params[name] = value;
   }
   return params;
+}
+
+/** The rest is given as it stands in the path; it has at least one segment, which may be empty. */
+function matchRest(
+  before: readonly string[],
+  parts: readonly string[],
+  name: string,
+): Record<string, string> | undefined {
+  if (parts.length <= before.length) return undefined;
+  const params = matchSegments(before, parts.slice(0, before.length));
+  return params && { ...params, [name]: parts.slice(before.length).join("/") };
 }
 
 function decode(part: string): string | undefined {

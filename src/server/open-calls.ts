@@ -23,6 +23,8 @@ export interface OpenCalls {
   endAll(): void;
   /** How many calls are under way. */
   readonly count: number;
+  /** How many calls it has refused. */
+  readonly refused: number;
 }
 
 /** How long a client refused for load should wait; clients add jitter of their own. */
@@ -44,6 +46,7 @@ export function createOpenCalls(limits: Bounds, refusal: (failure: Failure) => E
   const streams = new Set<CallController>();
   const unaries = new Set<CallController>();
   let draining = false;
+  let refused = 0;
 
   const end = (controllers: ReadonlySet<CallController>): void => {
     for (const controller of controllers) controller.abort(() => refusal(shuttingDown()));
@@ -66,8 +69,10 @@ export function createOpenCalls(limits: Bounds, refusal: (failure: Failure) => E
 
   return {
     open(client, kind) {
+      refused += 1; // Until it is taken on.
       if (draining) throw shuttingDown();
       const giveBack = take(addressGroup(client), kind);
+      refused -= 1;
       const controllers = kind === "unary" ? unaries : streams;
       const controller = createCallController();
       controllers.add(controller);
@@ -89,6 +94,9 @@ export function createOpenCalls(limits: Bounds, refusal: (failure: Failure) => E
     },
     get count() {
       return quota.used;
+    },
+    get refused() {
+      return refused;
     },
   };
 }

@@ -2,6 +2,7 @@ import type { AddressResolver } from "./address.ts";
 import type { NodeResponse } from "./answer-writer.ts";
 import type { EdgeLimits } from "./edge-limits.ts";
 import type { Exchange } from "./exchange.ts";
+import type { HostedPages } from "./hosted-pages.ts";
 import { mayHaveBody, refusal, send } from "./http-endpoints.ts";
 import { discardBody } from "./leave-unread.ts";
 import type { Log } from "./log.ts";
@@ -12,6 +13,7 @@ import type { RpcHandler } from "./rpc-handler.ts";
 export interface RequestHandlerOptions {
   readonly limits: Pick<EdgeLimits, "headerBytesMax" | "discardMsMax">;
   readonly rpc: RpcHandler;
+  readonly pages: HostedPages | undefined;
   readonly endpoints: (exchange: Exchange) => Promise<void>;
   readonly addresses: AddressResolver;
   readonly log: Log;
@@ -21,7 +23,7 @@ export interface RequestHandlerOptions {
 export function createRequestHandler(
   options: RequestHandlerOptions,
 ): (request: NodeRequest, response: NodeResponse) => void {
-  const { rpc, endpoints, addresses, limits, log } = options;
+  const { rpc, pages, endpoints, addresses, limits, log } = options;
 
   async function answer(request: NodeRequest, response: NodeResponse): Promise<void> {
     const clientAddress = addresses.clientAddress(request.socket.remoteAddress, request.headers);
@@ -31,6 +33,7 @@ export function createRequestHandler(
     if (hasLargeHeaders(request)) return send(refused, refusal(431, "headers_too_large"));
     const exchange = { request, response, target, clientAddress };
     if (rpc.has(target.path)) return await rpc.handle(exchange);
+    if (pages?.has(target.path)) return await pages.handle(exchange);
     if (mayHaveBody(request.headers)) await discardBody(request, limits.discardMsMax);
     await endpoints(exchange);
   }

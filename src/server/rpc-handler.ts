@@ -1,6 +1,7 @@
 import {
   type ConnectError,
   type ConnectRouter,
+  type ContextValues,
   createConnectRouter,
   createContextKey,
   createContextValues,
@@ -10,6 +11,7 @@ import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/conne
 import type { Failure } from "../model/failure.ts";
 import { type BrowserPage, browserPageKey } from "../rpc/browser-page.ts";
 import { clientAddressKey } from "../rpc/client-address.ts";
+import { keepRequestId, requestIdOf } from "../rpc/request-id.ts";
 import { isGone, type NodeResponse, writeAnswer } from "./answer-writer.ts";
 import { type Admission, admitCall, clientLeft } from "./call-admission.ts";
 import { boundDeadline } from "./call-deadline.ts";
@@ -17,6 +19,7 @@ import { answerPreflight, type BrowserRules, isPreflight, openToPage } from "./c
 import type { EdgeLimits } from "./edge-limits.ts";
 import { endWithSignal } from "./end-with-signal.ts";
 import type { Exchange } from "./exchange.ts";
+import { textOf } from "./fast-call.ts";
 import { send } from "./http-endpoints.ts";
 import { leaveUnread } from "./leave-unread.ts";
 import type { Log } from "./log.ts";
@@ -82,16 +85,20 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
       return send(exchange, await answerPreflight(browsers, method, request, clientAddress));
     }
     const page = pageOf(request);
+    const requestId = requestIdOf(textOf(request.headers["x-request-id"]) ?? null);
     const call = admitCall(options, method.methodKind, clientAddress);
     const leave = (): void => call.controller.abort(clientLeft);
     response.once("close", leave);
     if (isGone(response)) leave();
     try {
       const incoming = await universalRequest(limits, handler, exchange, call, page);
+      keepRequestId(incoming.contextValues, requestId);
       if (isGone(response)) return;
       const answer = await handler(incoming);
       const opened = await openToPage(browsers, method, page, clientAddress, answer);
-      await writeAnswer(opened, response, limits.answerStallMsMax);
+      const header = new Headers(opened.header);
+      header.set("x-request-id", requestId); // Also where it was refused before any rule.
+      await writeAnswer({ ...opened, header }, response, limits.answerStallMsMax);
       leaveUnread(request, limits.lingerMsMax);
     } catch (error) {
       call.controller.abort(clientLeft);
@@ -112,7 +119,7 @@ async function universalRequest(
   { request, target, clientAddress }: Exchange,
   call: Admission,
   page: BrowserPage | undefined,
-): Promise<UniversalServerRequest> {
+): Promise<UniversalServerRequest & { readonly contextValues: ContextValues }> {
   const kind = handler.method.methodKind;
   const { messageBytesMax } = limits;
   const contentType = request.headers["content-type"] ?? "";

@@ -6,6 +6,7 @@ import { Health } from "../../gen/health/v1/health_pb.ts";
 import type { Failure } from "../model/failure.ts";
 import type { AnswerProxy } from "../rpc/proxy-answer.ts";
 import { createAddressResolver } from "./address.ts";
+import { consoleEndpoints } from "./console-files.ts";
 import { type BrowserRules, NO_BROWSERS } from "./cors.ts";
 import { createDescriptorIndex, type DescriptorIndex } from "./descriptor-index.ts";
 import { EDGE_LIMITS, type EdgeLimits } from "./edge-limits.ts";
@@ -17,6 +18,7 @@ import {
 } from "./fast-calls.ts";
 import { forwardAuthEndpoint } from "./forward-auth.ts";
 import { healthService } from "./health.ts";
+import { createHostedPages, type Pages } from "./hosted-pages.ts";
 import { createEndpointHandler, type Endpoint } from "./http-endpoints.ts";
 import { createListener, type TlsIdentity } from "./listener.ts";
 import type { Log } from "./log.ts";
@@ -56,6 +58,12 @@ export interface ServerOptions {
   readonly wellKnown: WellKnown;
   /** Answers proxies at `/forward-auth`; absent: there is no such endpoint. */
   readonly answerProxy?: AnswerProxy;
+  /** Where the build of the console is; absent: there is no `/console`. */
+  readonly consoleFolder?: string;
+  /** Answers `/metrics`; absent: there is no such endpoint. */
+  readonly metrics?: Endpoint | undefined;
+  /** The pages for the links in mails; absent: there are none. */
+  readonly pages?: Pages;
   readonly log: Log;
   /** Lets streams that have a last word say it when the server drains; resolves soon. */
   readonly endStreams?: () => Promise<void>;
@@ -71,6 +79,16 @@ export interface Server {
   readonly address: AddressInfo;
   /** Brings the server to rest; calls under way have `graceMs` (default 10 s). */
   drain(graceMs?: number): Promise<void>;
+  stats(): ServerStats;
+}
+
+/** What a server has to do. */
+export interface ServerStats {
+  /** Calls under way, streams among them. */
+  readonly calls: number;
+  readonly connections: number;
+  /** Calls refused so far before they began. */
+  readonly refused: number;
 }
 
 /**
@@ -87,7 +105,8 @@ export function createServer(options: ServerOptions): Server {
   const { interceptors, browsers = NO_BROWSERS } = options;
   const rpc = createRpcHandler({ routes, interceptors, browsers, calls, limits, refusal, log });
   const endpoints = createEndpointHandler(endpointsOf(options), log);
-  const handle = createRequestHandler({ rpc, endpoints, addresses, limits, log });
+  const pages = options.pages && createHostedPages(options.pages, { calls, refusal, limits, log });
+  const handle = createRequestHandler({ rpc, pages, endpoints, addresses, limits, log });
   const { host, port, tls } = config;
   const take = takeStreams(options, { calls, refusal, addresses, browsers, limits, log });
   const handlers = { http1: handle, http2: { take, handle } };
@@ -104,13 +123,21 @@ export function createServer(options: ServerOptions): Server {
       return address;
     },
     drain: createDrain({ readiness, calls, listener, endStreams: options.endStreams, log }),
+    stats: () => ({
+      calls: calls.count,
+      connections: listener.connections,
+      refused: calls.refused,
+    }),
   };
 }
 
-function endpointsOf({ readiness, wellKnown, answerProxy }: ServerOptions): Endpoint[] {
+function endpointsOf(options: ServerOptions): Endpoint[] {
+  const { readiness, wellKnown, answerProxy, consoleFolder, metrics } = options;
   const forwardAuth = answerProxy === undefined ? [] : [forwardAuthEndpoint(answerProxy)];
   const probes = [livenessEndpoint(), readinessEndpoint(readiness)];
-  return [...forwardAuth, ...probes, ...wellKnownEndpoints(wellKnown)];
+  const pages = consoleFolder === undefined ? [] : consoleEndpoints(consoleFolder);
+  const others = metrics === undefined ? pages : [metrics, ...pages];
+  return [...forwardAuth, ...probes, ...wellKnownEndpoints(wellKnown), ...others];
 }
 
 function takeStreams(

@@ -9,6 +9,7 @@ import { createNumberingTurns } from "./numbering-turns.ts";
 import type { PipelineOptions } from "./pipeline.ts";
 import { createSiteReader } from "./site-read.ts";
 import type { Queryable, Reader } from "./sql.ts";
+import { tracedStatement } from "./traced-statement.ts";
 import {
   inSiteTransaction,
   type Numbering,
@@ -64,6 +65,17 @@ export interface SiteDatabase {
   ): Promise<QueryResult<Row>>;
 }
 
+/** How a pool of connections is doing. */
+export interface PoolState {
+  readonly name: "calls" | "validation" | "reader" | "jobs";
+  readonly sizeMax: number;
+  /** Connections that are open, in use or not. */
+  readonly open: number;
+  readonly inUse: number;
+  /** Work that waits for a connection. */
+  readonly waiting: number;
+}
+
 /** The connections of one process to PostgreSQL. */
 export interface Database extends SiteDatabase, AsyncDisposable {
   /** A small pool of its own, so that the validation of tokens never waits behind logins. */
@@ -76,6 +88,8 @@ export interface Database extends SiteDatabase, AsyncDisposable {
   listen(channel: string, handlers: ListenerHandlers): Listener;
   /** Wakes the listeners of a channel: at once, then at most once per 10 ms; never throws. */
   notifySoon(channel: string, payload?: string): void;
+  /** How its pools of connections are doing. */
+  pools(): readonly PoolState[];
   /** Ends all connections, after the statements under way. */
   close(): Promise<void>;
 }
@@ -134,9 +148,20 @@ export function createDatabase(options: DatabaseOptions): Database {
       return listener;
     },
     notifySoon: notifier.notifySoon,
+    pools: () => [
+      stateOf("calls", calls),
+      stateOf("validation", validation),
+      stateOf("reader", reader),
+      stateOf("jobs", directPool),
+    ],
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function stateOf(name: PoolState["name"], pool: Pool): PoolState {
+  const { totalCount: open, idleCount, waitingCount: waiting } = pool;
+  return { name, sizeMax: pool.options.max, open, inUse: open - idleCount, waiting };
 }
 
 function siteDatabase(pool: Pool, keepsStatements: boolean): SiteDatabase {
@@ -165,7 +190,9 @@ function siteDatabase(pool: Pool, keepsStatements: boolean): SiteDatabase {
     },
     isNumbering: turns.isTaken,
     acrossSites: <Row extends QueryResultRow>(statement: QueryConfig) =>
-      runStatement(pool, (client) => client.query<Row>(statement)),
+      tracedStatement(statement, () =>
+        runStatement(pool, (client) => client.query<Row>(statement)),
+      ),
   };
 }
 

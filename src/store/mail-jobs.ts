@@ -1,4 +1,5 @@
 import type { EmailChangeId, SessionId, SiteId, UserId } from "../model/id.ts";
+import { traceHeaders } from "../model/tracing.ts";
 import { enqueue, hot, type Queryable } from "./sql.ts";
 
 /** A mail with a link; the worker mints the token when it renders. */
@@ -49,8 +50,9 @@ const ATTEMPTS_MAX = 25; // With graphile-worker's exponential delays: about thr
 
 /** Puts a mail into the queue, in the transaction of the act that it tells of. */
 export async function addMailJob(db: Queryable, job: MailJob): Promise<void> {
+  const payload = JSON.stringify({ ...job, ...traceHeaders() });
   const statement = hot`
-    select graphile_worker.add_job(${MAIL_TASK}, ${JSON.stringify(job)}::json,
+    select graphile_worker.add_job(${MAIL_TASK}, ${payload}::json,
                                    max_attempts => ${ATTEMPTS_MAX})`;
   await enqueue(db, statement);
 }

@@ -4,6 +4,7 @@ import { toParameter } from "./parameter.ts";
 import { type PipelineOptions, runPipeline } from "./pipeline.ts";
 import { isConnectionLost, isContention, isStalePlan, toStoreError } from "./postgres-errors.ts";
 import { hot, type Statement } from "./sql.ts";
+import { tracedStatement } from "./traced-statement.ts";
 
 /** A statement that somebody waits for. */
 interface Read {
@@ -112,9 +113,11 @@ export function createSiteReader(pool: Pool, options: PipelineOptions): ReadInSi
     try {
       // What cannot be written is the problem of who asks, and must not come up among others.
       const statement = { text, values: values.map(toParameter), hot: true };
-      const rows = await new Promise<QueryResultRow[]>((resolve, reject) => {
-        add({ siteId, statement, attempt: 1, resolve, reject });
-      });
+      const read = () =>
+        new Promise<QueryResultRow[]>((resolve, reject) => {
+          add({ siteId, statement, attempt: 1, resolve, reject });
+        });
+      const rows = await tracedStatement(statement, read);
       return { rows: rows as Row[] }; // As the statement selects.
     } catch (error) {
       // The stack of an answer leads to the socket; this one leads to who asked.

@@ -1,6 +1,7 @@
 import type { PoolClient, QueryResultRow } from "pg";
 import { type PipelineOptions, runPipeline, type StatementResult } from "./pipeline.ts";
 import type { Queryable, Statement, ToError } from "./sql.ts";
+import { tracedRoundTrip } from "./traced-statement.ts";
 
 /** The statements of one transaction. */
 export interface StatementQueue extends Required<Queryable> {
@@ -39,7 +40,8 @@ export function createStatementQueue(client: PoolClient, options: PipelineOption
     waiting = [];
     isScheduled = false;
     const statements = entries.map(({ statement }) => statement);
-    const { results, error } = await runPipeline(client, statements, options);
+    const roundTrip = () => runPipeline(client, statements, options);
+    const { results, error } = await tracedRoundTrip(statements, roundTrip);
     const problem = error && (entries[results.length]?.toError?.(error) ?? error);
     for (const [n, { resolve, reject }] of entries.entries()) {
       const result = results[n];

@@ -182,7 +182,8 @@ describe.each(PROTOCOLS)("$name below the adapter", (protocol) => {
     for (const end of [{}, { end: "late" }, { end: "never" }] as const) {
       const mine = await callRawStream(full.port, { ...script({}), ...end });
 
-      expect(mine).toEqual(await callRawStream(stockFull.port, { ...script({}), ...end }));
+      const theirs = await callRawStream(stockFull.port, { ...script({}), ...end });
+      expect(strip(mine)).toEqual(strip(theirs));
       expect(JSON.stringify(mine)).toMatch(/"grpc-status":"8"|resource_exhausted/);
     }
     expect(full.lines).toEqual([]);

@@ -124,6 +124,7 @@ describe("calls that are tried again after UNAVAILABLE", () => {
     const replaced = before.map(({ pid }) => pid).filter(isAlive);
     const created = new Set<string>();
     await using follower = openFollower(service, site.key);
+    await follower.follows;
     await using writes = keepCalling(4, async () => {
       const { user } = await client.users.createUser({ email: uniqueEmail() });
       created.add(user?.id ?? "");
@@ -168,9 +169,11 @@ test("SIGTERM drains all workers, and ends the service with 0", async () => {
 function openFollower({ url }: TestService, key: string) {
   const own = createSignetClient({ url, key });
   const seen = new Set<string>();
+  const hello = Promise.withResolvers<void>();
   let [position, gaps] = [0, 0];
   const read = async (): Promise<void> => {
     for await (const item of own.subscribe({ start: "head" })) {
+      if (item.type === "hello") hello.resolve();
       if (item.type !== "changes") continue;
       if (position > 0 && Number(item.previousPosition) > position) gaps += 1;
       position = Number(item.position);
@@ -180,6 +183,8 @@ function openFollower({ url }: TestService, key: string) {
   const reading = read();
   return {
     seen,
+    /** From then on it misses nothing. */
+    follows: hello.promise,
     gaps: () => gaps,
     async [Symbol.asyncDispose]() {
       own.close();

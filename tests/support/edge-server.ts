@@ -14,6 +14,7 @@ export interface EdgeServerArguments {
   readonly limits?: Partial<EdgeLimits>;
   readonly trustedProxies?: readonly string[];
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  readonly consoleFolder?: string;
 }
 
 /** What it tells its parent. */
@@ -34,7 +35,9 @@ export type EdgeServerOrder =
   | { readonly type: "drain"; readonly graceMs: number }
   | { readonly type: "crash" };
 
-const { limits, trustedProxies, tls } = JSON.parse(process.argv[2] ?? "{}") as EdgeServerArguments;
+const { limits, trustedProxies, tls, consoleFolder } = JSON.parse(
+  process.argv[2] ?? "{}",
+) as EdgeServerArguments;
 const state = { hanging: 0, collected: 0 };
 const log = pino({ level: process.env.EDGE_LOG ?? "silent" }, pino.destination(2));
 const readiness = createReadiness([]);
@@ -55,6 +58,7 @@ const server = createServer({
     jwks: async () => ({ keys: [{ kty: "EC", kid: "1", crv: "P-256", x: "x", y: "y" }] }),
     issuer: async () => undefined,
   },
+  ...(consoleFolder !== undefined && { consoleFolder }),
   log,
 });
 

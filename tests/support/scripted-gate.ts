@@ -31,7 +31,7 @@ export function scriptedGate(service: DescService): Gate {
       get: () => Promise.reject(new Failure("site_not_found")),
       apply: () => undefined,
     },
-    limits: { count: () => undefined },
+    limits: { count: () => undefined, refused: () => [] },
     publicUrl: "https://id.signet.test",
   };
 }

@@ -2,6 +2,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { AuthService } from "../../../gen/signet/v1/auth_service_pb.ts";
 import { Failure, type Reason } from "../../../src/model/failure.ts";
+import { createCallCounts } from "../../../src/rpc/call-counts.ts";
 import { failureToConnectError } from "../../../src/rpc/errors.ts";
 import { createCallLines } from "../../../src/rpc/log-calls.ts";
 
@@ -14,9 +15,9 @@ const { login, register } = AuthService.method;
 function linesOf(calls: readonly (readonly [typeof login | typeof register, Reason])[]) {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ level: "info" }, { write: (line: string) => lines.push(JSON.parse(line)) });
-  const callLines = createCallLines(log);
+  const callLines = createCallLines(log, createCallCounts());
   for (const [method, reason] of calls) {
-    const call = callLines.begin({ method, requestId: null, clientAddress: "192.0.2.1" });
+    const call = callLines.begin({ method, requestId: "one", clientAddress: "192.0.2.1" });
     call.write({ kind: "anonymous" }, failureToConnectError(new Failure(reason)));
   }
   vi.advanceTimersByTime(1_000);
