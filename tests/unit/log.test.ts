@@ -29,7 +29,7 @@ describe("serializeError", () => {
       reason: "unavailable",
       cause: { message: "connect failed", code: "ECONNREFUSED" },
     });
-    expect(logged["stack"]).toContain("log.test.ts");
+    expect(logged.stack).toContain("log.test.ts");
   });
 
   test("says nothing of a thrown value that is no error", () => {

@@ -72,11 +72,7 @@ describe("readPeers", () => {
       /: email_domains must be a list of domains/,
     ],
     ["an empty list of domains", { ...entry, email_domains: [] }, /: email_domains must be/],
-    [
-      "another kind of sync",
-      { ...entry, sync: "yes" },
-      'entry "shop": sync must be true or false',
-    ],
+    ["another kind of sync", { ...entry, sync: "yes" }, 'entry "shop": sync must be true or false'],
   ])("names the entry that has %s, and shows no value", (_, wrong, problem) => {
     const { peers, problems } = readPeers(JSON.stringify([wrong]));
 
