@@ -1,4 +1,4 @@
-import { type Html, html } from "./html.ts";
+import { type Html, html } from "../model/html.ts";
 import type { MailContent } from "./mailer.ts";
 
 /** The words of a mail, in order; the layout makes text and HTML of them. */

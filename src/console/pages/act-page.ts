@@ -1,7 +1,7 @@
 import type { CheckOneTimeTokenResponse } from "../../../gen/signet/v1/auth_service_pb.ts";
+import { html } from "../../model/html.ts";
 import { showGone } from "./ask-page.ts";
 import { type Field, type FieldErrors, fieldsOf, hidden, summaryOf, titleWith } from "./form.ts";
-import { html } from "./html.ts";
 import { fieldErrorsOf, isGone } from "./refusals.ts";
 import { type Scene, show } from "./scene.ts";
 import type { PageAnswer, PageSite } from "./visit.ts";

@@ -1,5 +1,5 @@
+import { type Html, html } from "../../model/html.ts";
 import { type FieldErrors, fieldsOf, hidden, summaryOf, titleWith } from "./form.ts";
-import { type Html, html } from "./html.ts";
 import { ASKS, type AskPath, isAskPath } from "./kinds.ts";
 import { fieldErrorsOf } from "./refusals.ts";
 import { type Scene, show, showProblem } from "./scene.ts";

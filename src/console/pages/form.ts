@@ -1,4 +1,4 @@
-import { type Html, html } from "./html.ts";
+import { type Html, html } from "../../model/html.ts";
 import type { PageWords } from "./words/page-words.ts";
 
 /** The fields in which something can be wrong. */

@@ -1,4 +1,4 @@
-import { type Html, html } from "./html.ts";
+import { type Html, html } from "../../model/html.ts";
 import { styleOf } from "./style.ts";
 import type { PageAnswer, PageSite } from "./visit.ts";
 

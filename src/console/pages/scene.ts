@@ -1,5 +1,5 @@
-import type { Html } from "./html.ts";
-import { html } from "./html.ts";
+import type { Html } from "../../model/html.ts";
+import { html } from "../../model/html.ts";
 import type { Auth, PageKind } from "./kinds.ts";
 import type { Language } from "./language.ts";
 import { layOut } from "./layout.ts";

@@ -15,8 +15,11 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Writes HTML with values in place, as `html` of `mail/` does. Text is escaped for elements and
- * quoted attributes; HTML, and lists of it, stand as they are.
+ * Writes HTML with values in place:
+ *
+ *     html`<p>Hello ${name}</p>`
+ *
+ * Text is escaped for elements and quoted attributes; HTML, and lists of it, stand as they are.
  */
 export function html(texts: TemplateStringsArray, ...parts: readonly Part[]): Html {
   return { markup: texts.reduce((before, after, n) => before + toMarkup(parts[n - 1]) + after) };
