@@ -90,7 +90,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
 const PLAIN = new Set(
   `password new_password current_password totp_code recovery_code display_name picture_url locale
    redirect_url ip user_agent audience audiences[] client_id name name_prefix domain domains[]
-   frontend_url redirect_urls[] origins[] address default_audience label user_fields[] roles[] role
+   frontend_url verify_email_url reset_password_url accept_invitation_url
+   confirm_email_change_url accent_color
+   redirect_urls[] origins[] address default_audience label user_fields[] roles[] role
    kinds[] source encoded digest url software subject opening button closing`.split(/\s+/),
 );
 
