@@ -71,7 +71,7 @@ function describeDrift({ story, app }: RunningBackend): void {
       return answer.status === 200 ? answer : undefined;
     }, WAIT_MS_MAX);
 
-    const { there } = before.json.users;
+    const { there } = (before.json as { readonly users: { readonly there: number } }).users;
     const here = there - 1;
     expect(before).toMatchObject({
       status: 200,

@@ -3,8 +3,7 @@ import { type RunningExample, startExample } from "./guide-example.ts";
 /** What the example of docs/guides/master-and-mirror.md has answered. */
 export interface BackendAnswer {
   readonly status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: each page answers with something else.
-  readonly json: any;
+  readonly json: unknown;
 }
 
 /** That example as a process of its own. */

@@ -37,8 +37,7 @@ const TEXTS: readonly string[] = [
   "%00",
   "../../../../etc/passwd",
   "{{7*7}}",
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: the text itself is the attack.
-  "${jndi:ldap://127.0.0.1/a}",
+  `$${"{jndi:ldap://127.0.0.1/a}"}`,
   "<script>alert(1)</script>",
   `${"(a+)+".repeat(20)}$`,
   "9".repeat(400),

@@ -93,7 +93,7 @@ export async function foreignToken({ service }: Pick<SecondService, "service">):
   return (await auth.exchangeToken({ audience: "live-data" })).accessToken;
 }
 
-/** Fetches the public key by which a token is checked, as anybody can. */
+/** Fetches the public key by which a token is checked; it needs no credential. */
 export async function publicKeyOf(
   { service, site }: Pick<SecondService, "service" | "site">,
   token: string,

@@ -1,6 +1,5 @@
 import { Anchor, AppShell, Burger, Group, ScrollArea } from "@mantine/core";
-import { useDisclosure } from "@mantine/hooks";
-import { type ReactNode, useEffect } from "react";
+import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useLocation } from "react-router";
 import { Icon } from "../parts/icon.tsx";
@@ -12,10 +11,11 @@ import { SignOutButton } from "./sign-out-button.tsx";
 /** The frame around every screen: the head, the ways between the screens, and the screen. */
 export function Shell({ children }: { readonly children: ReactNode }) {
   const { t } = useTranslation();
-  const [opened, { toggle, close }] = useDisclosure();
   const { pathname } = useLocation();
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the menu closes on the way elsewhere.
-  useEffect(close, [pathname]);
+  /** The screen on which the menu was opened: on the way elsewhere it closes. */
+  const [openedAt, setOpenedAt] = useState<string>();
+  const opened = openedAt === pathname;
+  const toggle = () => setOpenedAt(opened ? undefined : pathname);
   return (
     <AppShell
       header={{ height: 56 }}

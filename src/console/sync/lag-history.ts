@@ -6,13 +6,22 @@ const SAMPLES_MAX = 60;
 
 type LagHistory = ReadonlyMap<string, readonly number[]>;
 
+interface Polled {
+  /** When the newest values were asked for: an equal answer counts as well. */
+  readonly polledMs?: number;
+  readonly history: LagHistory;
+}
+
 /** Remembers the lag of each Mirror in milliseconds, once for each time that it was asked. */
 export function useLagHistory(mirrors: readonly Mirror[], polledMs: number): LagHistory {
-  const [history, setHistory] = useState<LagHistory>(new Map());
-  // biome-ignore lint/correctness/useExhaustiveDependencies: equal answers count as well.
+  const [{ history }, setPolled] = useState<Polled>({ history: new Map() });
   useEffect(() => {
-    setHistory((before) => new Map(mirrors.map((mirror) => [mirror.id, longer(before, mirror)])));
-  }, [polledMs]);
+    setPolled((before) => {
+      if (before.polledMs === polledMs) return before;
+      const lags = mirrors.map((mirror) => [mirror.id, longer(before.history, mirror)] as const);
+      return { polledMs, history: new Map(lags) };
+    });
+  }, [mirrors, polledMs]);
   return history;
 }
 
