@@ -1,6 +1,5 @@
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { type Cipheriv, createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 
-const KEY_BYTES = 32;
 const NONCE_BYTES = 24;
 const TAG_BYTES = 16;
 const HALF_NONCE_BYTES = 12;
@@ -22,7 +21,7 @@ export function encrypt(
   key: Uint8Array,
   associatedData: Uint8Array,
   plaintext: Uint8Array,
-  nonce: Uint8Array = randomBytes(NONCE_BYTES),
+  nonce: Uint8Array = newNonce(),
 ): Buffer {
   const cipher = createCipheriv("aes-256-gcm", messageKey(key, nonce), nonce.subarray(12), {
     authTagLength: TAG_BYTES,
@@ -55,17 +54,59 @@ export function decrypt(
   return plaintext;
 }
 
+/**
+ * A nonce is no secret, and to ask the system for random bytes costs as much for one as for
+ * hundreds: more than all the rest of a short message.
+ */
+const NONCES_AT_ONCE = 256;
+let nonces = Buffer.alloc(0);
+
+function newNonce(): Buffer {
+  if (nonces.length === 0) nonces = randomBytes(NONCE_BYTES * NONCES_AT_ONCE);
+  const nonce = nonces.subarray(0, NONCE_BYTES);
+  nonces = nonces.subarray(NONCE_BYTES);
+  return nonce;
+}
+
+/** What is the same for all messages under a key. */
+interface Derivation {
+  /** Encrypts block by block, each by itself. */
+  readonly aes: Cipheriv;
+  /** The counter blocks before the nonce is in them, exclusive or the first subkey of CMAC. */
+  readonly blocks: Buffer;
+}
+
 /** Derives the key of one message: CMAC of two counter blocks (NIST SP 800-108r1 §4.1). */
 function messageKey(key: Uint8Array, nonce: Uint8Array): Buffer {
-  const aes = createCipheriv("aes-256-ecb", key, null).setAutoPadding(false);
-  const subkey = doubled(aes.update(Buffer.alloc(16)));
-  const blocks = Buffer.alloc(KEY_BYTES);
-  for (const start of [0, 16]) {
-    blocks.set([0, start === 0 ? 1 : 2, 0x58, 0], start); // 16-bit counter, "X", 0.
-    blocks.set(nonce.subarray(0, HALF_NONCE_BYTES), start + 4);
-    for (const [n, byte] of subkey.entries()) blocks[start + n] = (blocks[start + n] ?? 0) ^ byte;
+  const { aes, blocks: prepared } = derivationOf(key);
+  const blocks = Buffer.from(prepared);
+  for (let n = 0; n < HALF_NONCE_BYTES; n += 1) {
+    const byte = nonce[n] ?? 0;
+    for (const at of [4 + n, 20 + n]) blocks[at] = (blocks[at] ?? 0) ^ byte;
   }
   return aes.update(blocks);
+}
+
+const derivations = new WeakMap<Uint8Array, Derivation>();
+
+function derivationOf(key: Uint8Array): Derivation {
+  const known = derivations.get(key);
+  if (known) return known;
+  const aes = createCipheriv("aes-256-ecb", key, null).setAutoPadding(false);
+  const subkey = doubled(aes.update(Buffer.alloc(16)));
+  const blocks = Buffer.concat([subkey, subkey]);
+  for (const [start, counter] of [
+    [0, 1],
+    [16, 2],
+  ] as const) {
+    // 16-bit counter, "X", 0.
+    for (const [n, byte] of [0, counter, 0x58, 0].entries()) {
+      blocks[start + n] = (blocks[start + n] ?? 0) ^ byte;
+    }
+  }
+  const derivation = { aes, blocks };
+  derivations.set(key, derivation);
+  return derivation;
 }
 
 /** Doubles a block in GF(2^128), as CMAC derives its first subkey (RFC 4493 §2.3). */

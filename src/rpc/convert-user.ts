@@ -48,7 +48,7 @@ export function toUserMessage(user: User): UserMessage {
     ...(user.passwordChangeTime && {
       passwordChangeTime: timestampFromDate(user.passwordChangeTime),
     }),
-    ...(user.metadata && { metadata: copyJson(user.metadata) }),
+    ...(user.metadata && { metadata: toStruct(user.metadata) }),
     ...(user.origin && { origin: toOriginMessage(user.origin) }),
     ...(user.deleteTime && { deleteTime: timestampFromDate(user.deleteTime) }),
   });
@@ -90,7 +90,7 @@ function toOriginMessage(origin: UserOrigin) {
   });
 }
 
-/** The message owns its parts; the model's are read-only. */
-function copyJson(metadata: JsonObject): NonNullable<UserMessage["metadata"]> {
-  return structuredClone(metadata) as NonNullable<UserMessage["metadata"]>;
+/** Not a copy: messages are written out, and never changed. */
+function toStruct(metadata: JsonObject): NonNullable<UserMessage["metadata"]> {
+  return metadata as NonNullable<UserMessage["metadata"]>;
 }
