@@ -1,6 +1,6 @@
 import type { EmailAddress } from "../model/email-address.ts";
 import type { EmailChangeId, SiteId, UserId } from "../model/id.ts";
-import { type Queryable, sql } from "./sql.ts";
+import { hot, type Queryable, sql } from "./sql.ts";
 
 /** A change of address that was asked for. */
 export interface EmailChange {
@@ -43,7 +43,7 @@ export async function findEmailChange(
   siteId: SiteId,
   id: EmailChangeId,
 ): Promise<(EmailChange & { readonly confirmed: boolean }) | undefined> {
-  const { rows } = await db.query<EmailChange & { readonly confirmed: boolean }>(sql`
+  const { rows } = await db.query<EmailChange & { readonly confirmed: boolean }>(hot`
     select id, user_id as "userId", old_email as "oldEmail", new_email as "newEmail",
            redirect_url as "redirectUrl", confirm_time is not null as confirmed
       from signet.email_changes
@@ -72,7 +72,7 @@ export async function confirmEmailChange(
   id: EmailChangeId,
   now: Date,
 ): Promise<void> {
-  await db.query(sql`
+  await db.query(hot`
     update signet.email_changes set confirm_time = ${now}
      where site_id = ${siteId} and id = ${id}`);
 }

@@ -1,6 +1,6 @@
 import type { Client } from "../model/caller.ts";
 import type { ApiKeyId, SiteId, UserId } from "../model/id.ts";
-import { type Queryable, sql } from "./sql.ts";
+import { hot, type Queryable, sql } from "./sql.ts";
 
 /** What a login whose password was right still waits for. */
 export type LoginStep = "code" | "enrollment" | "peer_code";
@@ -50,7 +50,7 @@ export async function findLoginChallenge(
       readonly userAgent: string;
       readonly peerKeyId: ApiKeyId | null;
     }
-  >(sql`
+  >(hot`
     select token_hash as "tokenHash", user_id as "userId", step, generation, audiences,
            client_ip as ip, client_user_agent as "userAgent", peer_key_id as "peerKeyId",
            expire_time as "expireTime"
@@ -70,7 +70,7 @@ export async function consumeLoginChallenge(
   tokenHash: Buffer,
   now: Date,
 ): Promise<boolean> {
-  const { rowCount } = await db.query(sql`
+  const { rowCount } = await db.query(hot`
     update signet.login_challenges set use_time = ${now}
      where site_id = ${siteId} and token_hash = ${tokenHash} and use_time is null`);
   return rowCount === 1;

@@ -1,5 +1,5 @@
 import type { SessionId, SiteId } from "../model/id.ts";
-import { enqueue, hot, type Queryable, sql } from "./sql.ts";
+import { enqueue, hot, type Queryable } from "./sql.ts";
 
 /** A refresh token that was used: by whom it was followed, for its holder alone. */
 export interface UsedRefreshToken {
@@ -88,7 +88,7 @@ export async function findUsedRefreshToken(
     use_time: Date;
     successor_unused: boolean;
     successor_sealed: Buffer;
-  }>(sql`
+  }>(hot`
     select t.session_id, t.use_time, t.successor_sealed, n.use_time is null as successor_unused
       from signet.refresh_tokens t
       join signet.refresh_tokens n on n.site_id = t.site_id and n.token_hash = t.successor_hash

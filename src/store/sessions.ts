@@ -113,7 +113,7 @@ export async function updateSessionProof(
   id: SessionId,
   { authTime, amr }: Pick<Session, "authTime" | "amr">,
 ): Promise<Session> {
-  const { rows } = await db.query<SessionRow>(sql`
+  const { rows } = await db.query<SessionRow>(hot`
     update signet.sessions set auth_time = ${authTime}, amr = ${amr}
      where site_id = ${siteId} and id = ${id}
     returning ${COLUMNS}`);
@@ -158,7 +158,7 @@ export async function isSessionAlive(
   generation: number,
   now: Date,
 ): Promise<boolean> {
-  const { rows } = await db.query(sql`
+  const { rows } = await db.query(hot`
     select from signet.sessions s
       join signet.credentials c on c.site_id = s.site_id and c.user_id = s.user_id
      where s.site_id = ${siteId} and s.id = ${id} and s.end_time is null

@@ -128,12 +128,13 @@ export function createSiteReader(pool: Pool, options: PipelineOptions): ReadInSi
 }
 
 /**
- * Local to the transaction, as everywhere: with its end, at the Sync, both are as they were. The
- * second is there so that nothing that is called a read can write. Without the first, row-level
- * security makes what follows fail.
+ * Local to the transaction, as everywhere: with its end, at the Sync, all are as they were. Without
+ * the first, row-level security makes what follows fail; what the second is for is said at
+ * {@link hot}; with the third, nothing that is called a read can write.
  */
 function siteStatement(siteId: string): Statement {
   return hot`
     select set_config('signet.site_id', ${siteId}, true),
+           set_config('plan_cache_mode', 'force_generic_plan', true),
            set_config('transaction_read_only', 'on', true)`;
 }

@@ -2,7 +2,7 @@ import type { QueryConfig, QueryResult, QueryResultRow } from "pg";
 
 /** A statement with its parameters, as {@link sql} and {@link hot} write it. */
 export interface Statement extends QueryConfig {
-  /** Whether it stays prepared on its connection. */
+  /** Whether it stays prepared on its connection, and is planned without a look at its values. */
   readonly hot?: boolean;
 }
 
@@ -70,8 +70,14 @@ export function sql(text: TemplateStringsArray, ...values: readonly unknown[]): 
 }
 
 /**
- * Does the same for a statement that calls run all the time: it stays prepared on its connection.
- * Not for one whose best plan depends on its values, such as the filter of a list.
+ * Does the same for a statement that calls run all the time, or that looks rows up by a whole key: it
+ * stays prepared on its connection, and is planned without a look at its values.
+ *
+ * With a look at them, PostgreSQL takes a Site that has appeared since its last look at the table
+ * for an empty one, any index that begins with `site_id` for as good as the one that has the whole
+ * key, and reads all Users of the Site for each look-up.
+ *
+ * Not for a statement whose best plan depends on its values, such as the filter of a list.
  */
 export function hot(text: TemplateStringsArray, ...values: readonly unknown[]): Statement {
   return { ...sql(text, ...values), hot: true };

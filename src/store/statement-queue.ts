@@ -1,6 +1,6 @@
 import type { PoolClient, QueryResultRow } from "pg";
 import { type PipelineOptions, runPipeline, type StatementResult } from "./pipeline.ts";
-import type { Queryable, Statement, ToError } from "./sql.ts";
+import { hot, type Queryable, type Statement, type ToError } from "./sql.ts";
 import { tracedRoundTrip } from "./traced-statement.ts";
 
 /** The statements of one transaction. */
@@ -16,19 +16,32 @@ interface Entry {
   readonly reject?: (error: unknown) => void;
 }
 
+/** From here on a statement is planned for its values, until the transaction ends. */
+const PLAN_FOR_VALUES = hot`set local plan_cache_mode = auto`;
+
 /**
- * Creates the statements of one transaction, which are run in the order in which they are asked
+ * Creates the statements of one transaction, which has begun with plans that look at no values; the
+ * first statement that is not hot ends that. They are run in the order in which they are asked
  * for. Those that somebody waits for at the same time, and those before them that nobody waits for,
  * go to PostgreSQL together.
  */
 export function createStatementQueue(client: PoolClient, options: PipelineOptions): StatementQueue {
   let waiting: Entry[] = [];
   let isScheduled = false;
+  let plansForValues = false;
   let sent = Promise.resolve();
+
+  function add(entry: Entry): void {
+    if (!plansForValues && entry.statement.hot !== true) {
+      plansForValues = true;
+      waiting.push({ statement: PLAN_FOR_VALUES });
+    }
+    waiting.push(entry);
+  }
 
   function run(statement: Statement): Promise<StatementResult> {
     return new Promise((resolve, reject) => {
-      waiting.push({ statement, resolve, reject });
+      add({ statement, resolve, reject });
       if (isScheduled) return;
       isScheduled = true;
       sent = sent.then(send);
@@ -57,7 +70,7 @@ export function createStatementQueue(client: PoolClient, options: PipelineOption
       return { rows: rows as Row[], rowCount }; // Row describes what the statement selects.
     },
     enqueue(statement, toError) {
-      waiting.push({ statement, ...(toError && { toError }) });
+      add({ statement, ...(toError && { toError }) });
     },
   };
 }

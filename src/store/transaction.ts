@@ -97,7 +97,7 @@ async function attemptTransaction<T>(pool: Pool, attempt: Attempt<T>): Promise<O
   try {
     const statements = createStatementQueue(client, attempt);
     statements.enqueue(beginStatement(attempt));
-    statements.enqueue(hot`select set_config('signet.site_id', ${siteId}, true)`);
+    statements.enqueue(siteStatement(siteId));
     const value = await runWork(statements, work);
     committing = true;
     await commit(statements, numbering?.mayNumber() ? numbering : undefined);
@@ -115,6 +115,13 @@ async function attemptTransaction<T>(pool: Pool, attempt: Attempt<T>): Promise<O
 function beginStatement({ isolation, readOnly }: TransactionOptions): Statement {
   const modes = [isolation && `isolation level ${isolation}`, readOnly && "read only"];
   return { text: ["begin", modes.filter(Boolean).join(", ")].join(" ").trimEnd(), hot: true };
+}
+
+/** Local to the transaction. What the second is for is said at {@link hot}. */
+function siteStatement(siteId: string): Statement {
+  return hot`
+    select set_config('signet.site_id', ${siteId}, true),
+           set_config('plan_cache_mode', 'force_generic_plan', true)`;
 }
 
 /** The client goes back to the pool after the work; a statement sent later would be another's. */

@@ -2,7 +2,7 @@ import type { UserChangeKind } from "../model/change.ts";
 import type { SiteId, UserId } from "../model/id.ts";
 import type { User } from "../model/user.ts";
 import type { ImportedPassword } from "../model/user-import.ts";
-import { type Queryable, sql } from "./sql.ts";
+import { hot, type Queryable, sql } from "./sql.ts";
 import { toTaken, toUser, USER_COLUMNS, type UserRow } from "./users.ts";
 
 /** The names that rows have, by which Users are found. */
@@ -15,16 +15,14 @@ export interface ImportNames {
 
 /**
  * Finds the Users, and tombstones by id, that have one of the names; one may be found repeatedly.
- *
- * Name by name, each in the index of its kind: of a Site that grows this fast the planner has no
- * statistics, and would rather read all of its Users for a list of names.
+ * Name by name, each in the index of its kind.
  */
 export async function findNamedUsers(
   db: Queryable,
   siteId: SiteId,
   { ids, externalIds, emails, usernames }: ImportNames,
 ): Promise<User[]> {
-  const { rows } = await db.query<UserRow>(sql`
+  const { rows } = await db.query<UserRow>(hot`
     select u.* from unnest(${ids}::uuid[]) name, lateral (
       select ${USER_COLUMNS} from signet.users
        where site_id = ${siteId} and id = name limit 1) u
@@ -68,7 +66,7 @@ export async function lockVersions(
   siteId: SiteId,
   ids: readonly UserId[],
 ): Promise<LockedVersion[]> {
-  const { rows } = await db.query<LockedVersion>(sql`
+  const { rows } = await db.query<LockedVersion>(hot`
     select id, version, greatest(version, signet.version_floor()) + 1 as "nextVersion"
       from signet.users
      where site_id = ${siteId} and id = any(${ids}::uuid[])

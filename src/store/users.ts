@@ -81,7 +81,7 @@ export async function lockLivingUsers(
   siteId: SiteId,
   ids: readonly UserId[],
 ): Promise<LockedUser[]> {
-  const { rows } = await db.query<UserRow & { next_version: number }>(sql`
+  const { rows } = await db.query<UserRow & { next_version: number }>(hot`
     select ${USER_COLUMNS}, greatest(version, signet.version_floor()) + 1 as next_version
       from signet.users
      where site_id = ${siteId} and id = any(${ids}::uuid[]) and state <> 'deleted'
@@ -96,7 +96,7 @@ export async function findUsers(
   siteId: SiteId,
   ids: readonly UserId[],
 ): Promise<User[]> {
-  const { rows } = await db.query<UserRow>(sql`
+  const { rows } = await db.query<UserRow>(hot`
     select ${USER_COLUMNS}
       from signet.users
      where site_id = ${siteId} and id = any(${ids}::uuid[])`);

@@ -4,6 +4,8 @@ import { runAsAdmin } from "./database.ts";
 export interface ManyUsers {
   readonly siteId: string;
   readonly users: number;
+  /** Whether PostgreSQL looks at the tables afterwards; default true. */
+  readonly analyze?: boolean;
 }
 
 /**
@@ -13,7 +15,10 @@ export interface ManyUsers {
  * Every second one is a `member` with a verified address, one of 10,000 an `admin`, one of 20,000
  * an `editor`, one of 5,000 disabled.
  */
-export async function fillUsers(adminUrl: string, { siteId, users }: ManyUsers): Promise<void> {
+export async function fillUsers(
+  adminUrl: string,
+  { siteId, users, analyze = true }: ManyUsers,
+): Promise<void> {
   await runAsAdmin(
     adminUrl,
     `set session_replication_role = replica;
@@ -34,6 +39,6 @@ export async function fillUsers(adminUrl: string, { siteId, users }: ManyUsers):
      insert into signet.user_roles (site_id, role, user_id)
      select site_id, role, id from signet.users, unnest(roles) role
       where site_id = '${siteId}' and role <> 'user';
-     analyze signet.users, signet.user_roles`,
+     ${analyze ? "analyze signet.users, signet.user_roles" : ""}`,
   );
 }
