@@ -17,7 +17,7 @@ export function isLogLevel(text: string): text is LogLevel {
   return LOG_LEVELS.some((level) => level === text);
 }
 
-/** Encryption keys of 32 bytes by version: the highest encrypts, each decrypts its own. */
+/** Encryption keys of 32 bytes by version: the current one encrypts, each decrypts its own. */
 export interface MasterKeyConfig {
   readonly current: number;
   readonly keys: ReadonlyMap<number, Uint8Array>;
@@ -28,6 +28,8 @@ export interface ListenAddress {
   readonly host: string;
   readonly port: number;
 }
+
+const MASTER_KEY_VERSION_MAX = 255;
 
 /** Every variable of the service with its form and default; .env.example explains them. */
 const VARIABLES = z.object({
@@ -42,6 +44,7 @@ const VARIABLES = z.object({
   SIGNET_PUBLIC_URL: publicUrl().optional(),
   SIGNET_OPERATOR_KEY: operatorKey().optional(),
   SIGNET_MASTER_KEYS: masterKeys().optional(),
+  SIGNET_MASTER_KEY_VERSION: wholeNumber(1, MASTER_KEY_VERSION_MAX).optional(),
   SIGNET_TLS_CERT_FILE: z.string().optional(),
   SIGNET_TLS_KEY_FILE: z.string().optional(),
   SIGNET_TRUSTED_PROXIES: addressRanges().default([]),
@@ -236,13 +239,20 @@ function addMasterKey(keys: Map<number, Uint8Array>, entry: string): string | un
   if (!digits) return "must be <version>:<base64 of 32 bytes>, separated by commas";
   const version = Number(digits);
   const key = Buffer.from(base64, "base64");
-  if (version > 255) return `has version ${version}; the highest is 255`;
+  if (version > MASTER_KEY_VERSION_MAX) {
+    return `has version ${version}; the highest is ${MASTER_KEY_VERSION_MAX}`;
+  }
   if (keys.has(version)) return `has version ${version} twice`;
   if (key.length !== 32) return `version ${version} has ${key.length} bytes instead of 32`;
   const weakness = keyWeakness(key);
   if (weakness) return `version ${version} ${weakness} (see .env.example)`;
   keys.set(version, key);
   return undefined;
+}
+
+/** Returns the same keys with another that encrypts. */
+export function encryptWith({ keys }: MasterKeyConfig, current: number): MasterKeyConfig {
+  return unprintable({ current, keys });
 }
 
 /** Keeps key bytes out of logs and error reports. */

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import {
   CONFIG_VARIABLES,
   type ConfigVariables,
+  encryptWith,
   type ListenAddress,
   type LogLevel,
   type MasterKeyConfig,
@@ -120,7 +121,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     ...malformed,
     ...missing(given),
     ...unknown(given),
-    ...(variables ? [...insecure(variables), ...knownPasswords(variables)] : []),
+    ...(variables ? [insecure, keyless, knownPasswords].flatMap((find) => find(variables)) : []),
   ];
   if (!variables || problems.length > 0) throw new ConfigError(problems);
   return toConfig(variables);
@@ -140,7 +141,7 @@ function toConfig(variables: ConfigVariables): Config {
     databasePoolMax: variables.DATABASE_POOL_MAX,
     embeddedPostgresPort: variables.SIGNET_POSTGRES_PORT,
     operatorKey: variables.SIGNET_OPERATOR_KEY,
-    masterKeys: variables.SIGNET_MASTER_KEYS,
+    masterKeys: toMasterKeys(variables),
     tls,
     trustedProxies: Object.freeze(variables.SIGNET_TRUSTED_PROXIES),
     internalHosts: Object.freeze(variables.SIGNET_INTERNAL_HOSTS),
@@ -168,6 +169,13 @@ function toConfig(variables: ConfigVariables): Config {
   });
 }
 
+function toMasterKeys({
+  SIGNET_MASTER_KEYS: given,
+  SIGNET_MASTER_KEY_VERSION: version,
+}: ConfigVariables): MasterKeyConfig | undefined {
+  return given && version ? encryptWith(given, version) : given;
+}
+
 function toMetricsConfig(variables: ConfigVariables): MetricsConfig | undefined {
   const { SIGNET_METRICS_KEY: key, SIGNET_METRICS_ADDRESS: address } = variables;
   return key || address ? Object.freeze({ key, address }) : undefined;
@@ -186,6 +194,7 @@ const COMPANIONS: readonly (readonly [given: string, needed: string])[] = [
   ["DATABASE_URL", "SIGNET_MASTER_KEYS"],
   ["DATABASE_DIRECT_URL", "DATABASE_URL"],
   ["DATABASE_OWNER_URL", "DATABASE_URL"],
+  ["SIGNET_MASTER_KEY_VERSION", "SIGNET_MASTER_KEYS"],
   ["SIGNET_TLS_CERT_FILE", "SIGNET_TLS_KEY_FILE"],
   ["SIGNET_TLS_KEY_FILE", "SIGNET_TLS_CERT_FILE"],
   ["SMTP_URL", "SMTP_FROM"],
@@ -211,6 +220,14 @@ function insecure(variables: ConfigVariables): string[] {
       ({ name }) => `SIGNET_PEERS entry "${name}": url ${rule}`,
     ),
   ];
+}
+
+function keyless({
+  SIGNET_MASTER_KEYS: given,
+  SIGNET_MASTER_KEY_VERSION: version,
+}: ConfigVariables) {
+  if (!given || !version || given.keys.has(version)) return [];
+  return [`SIGNET_MASTER_KEY_VERSION is ${version}, of which SIGNET_MASTER_KEYS has no key`];
 }
 
 /** Of the URLs that hold a password. */

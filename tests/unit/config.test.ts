@@ -167,6 +167,24 @@ describe("parseConfig", () => {
     expect(config.masterKeys?.keys.size).toBe(2);
   });
 
+  test("encrypts with the version of the master keys that it is told", () => {
+    const keys = `2:${randomBytes(32).toString("base64")},1:${MASTER_KEY}`;
+
+    const { masterKeys } = parseConfig({
+      SIGNET_MASTER_KEYS: keys,
+      SIGNET_MASTER_KEY_VERSION: "1",
+    });
+
+    expect(masterKeys?.current).toBe(1);
+    expect(masterKeys?.keys.size).toBe(2);
+    expect(problemsOf({ SIGNET_MASTER_KEYS: keys, SIGNET_MASTER_KEY_VERSION: "3" })).toContain(
+      "SIGNET_MASTER_KEY_VERSION is 3",
+    );
+    expect(problemsOf({ SIGNET_MASTER_KEY_VERSION: "1" })).toContain(
+      "SIGNET_MASTER_KEYS is required",
+    );
+  });
+
   test("uses one URL for all connections unless told more", () => {
     const one = parseConfig(HOSTED);
     const three = parseConfig({
