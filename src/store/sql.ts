@@ -70,8 +70,8 @@ export function sql(text: TemplateStringsArray, ...values: readonly unknown[]): 
 }
 
 /**
- * Does the same for a statement that calls run all the time, or that looks rows up by a whole key: it
- * stays prepared on its connection, and is planned without a look at its values.
+ * Does the same for a statement that calls run all the time, or that looks rows up by a whole key:
+ * it stays prepared on its connection, and is planned without a look at its values.
  *
  * With a look at them, PostgreSQL takes a Site that has appeared since its last look at the table
  * for an empty one, any index that begins with `site_id` for as good as the one that has the whole
