@@ -1,0 +1,3 @@
+import type { Weakening } from "./weakening.ts";
+
+export const raceWeakenings: readonly Weakening[] = [];

@@ -1,0 +1,15 @@
+import { accessWeakenings } from "./access-weakenings.ts";
+import { faultWeakenings } from "./fault-weakenings.ts";
+import { inputWeakenings } from "./input-weakenings.ts";
+import { linkWeakenings } from "./link-weakenings.ts";
+import { raceWeakenings } from "./race-weakenings.ts";
+import type { Weakening } from "./weakening.ts";
+
+/** Every weakened build, by what it is about. */
+export const WEAKENINGS: readonly Weakening[] = [
+  ...faultWeakenings,
+  ...linkWeakenings,
+  ...raceWeakenings,
+  ...inputWeakenings,
+  ...accessWeakenings,
+];
