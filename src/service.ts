@@ -139,7 +139,11 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const isStarted = () => started;
   const [calls, work] = [createCallCounts(), createWorkCounts()];
   const observation = observeService(options, {
-    ...{ calls, work, hashQueue, db, reader },
+    calls,
+    work,
+    hashQueue,
+    db,
+    reader,
     limits: gate.limits,
     streams: users.ends,
     server: () => server.stats(),

@@ -43,7 +43,11 @@ export async function leadMirror<Transaction>(
   const ledger = await openLedger(writer, rules);
   const check = createCheckpointCheck();
   const keeper = createMirrorKeeper({
-    ...{ ledger, health, status, reconcile: options.reconcile, readRecord: storage.readRecord },
+    ledger,
+    health,
+    status,
+    reconcile: options.reconcile,
+    readRecord: storage.readRecord,
     everyMs: reconcileEverySeconds * 1_000,
     deepEveryMs: deepReconcileEverySeconds * 1_000,
   });

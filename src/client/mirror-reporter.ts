@@ -60,7 +60,13 @@ export function createMirrorReporter(options: ReporterOptions): MirrorReporter {
     const isSamePlace = checkpoint?.position === position;
     const place = { epoch, position, ...(sums && { sums }) };
     const request = {
-      ...{ siteId, id, name, state, ...place, foreignWrites, software: SOFTWARE },
+      siteId,
+      id,
+      name,
+      state,
+      ...place,
+      foreignWrites,
+      software: SOFTWARE,
       ...(sums && isSamePlace && { checkpointSums: checkpoint?.sums }),
       ...(last && { lastReconcile: toReconcile(last) }),
     };

@@ -67,7 +67,11 @@ export async function findArrival(
   const opened = deps.envelope.open(scopeOf(siteId, tokenHash), state).toString();
   const { identifier, token, hash } = JSON.parse(opened) as SealedState;
   return {
-    ...{ peer, tokenHash, audiences, client, hash },
+    peer,
+    tokenHash,
+    audiences,
+    client,
+    hash,
     token: secret(token),
     identifier:
       identifier.by === "email"

@@ -50,7 +50,8 @@ export async function readPeerPage(
   { cursor, clientId, signal }: PeerPlace,
 ): Promise<PeerPage | undefined> {
   const request = {
-    ...{ cursor, clientId },
+    cursor,
+    clientId,
     waitSeconds: LIMITS.peerSyncWaitSeconds,
     pageSize: LIMITS.peerPageUsers,
   };
@@ -76,7 +77,8 @@ function toPage(peer: PeerConfig, answer: ListChangesResponse): PeerPage {
   const users = messages.flatMap((message) => readOrSkip(peer, message));
   const position = checkpoint?.position ?? changeBatch?.position ?? snapshotEnd?.tailPosition;
   return {
-    ...{ users, cursor },
+    users,
+    cursor,
     malformed: messages.length - users.length,
     position: position === undefined ? undefined : toNumber(position),
     head: toNumber(checkpoint?.head ?? hello.head),

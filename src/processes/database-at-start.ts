@@ -29,7 +29,9 @@ export async function openDatabase(
   const { dataDir, embeddedPostgresPort: port, databasePoolMax } = config;
   const connectionsMax = processes * connectionsOfProcess(databasePoolMax);
   const postgres = await startEmbeddedPostgres({
-    ...{ dataDir, log, connectionsMax },
+    dataDir,
+    log,
+    connectionsMax,
     ...(port && { port }),
   });
   cleanups.push(() => postgres.stop());
