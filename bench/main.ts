@@ -44,7 +44,11 @@ async function measureAll(options: BenchOptions, resources: AsyncDisposableStack
     resources.use(own); // An interruption clears away what is in use now.
     const { rounds, roundMs, userCount } = options;
     const figures = await measure({
-      ...{ service, environment: process.env, rounds, roundMs, userCount },
+      service,
+      environment: process.env,
+      rounds,
+      roundMs,
+      userCount,
       resources: own,
     });
     const found = figures.filter(({ row }) => isWanted(options, row)).map(judge);

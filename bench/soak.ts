@@ -113,7 +113,10 @@ async function runHalfLoad(
       path: "/signet.v1.AuthService/ValidateToken",
       authorization: `Bearer ${service.siteKey}`,
       body: frame(toBinary(ValidateTokenRequestSchema, request)),
-      ...{ connections: 2, streams: 16, warmUpMs: 0, ms: LOAD_MS },
+      connections: 2,
+      streams: 16,
+      warmUpMs: 0,
+      ms: LOAD_MS,
     });
     await Promise.all([sleep(LOAD_MS), writeUser(service, n)]);
     const atMs = performance.now() - beginMs;

@@ -61,7 +61,8 @@ function signetCalls({ service, roundMs, resources }: PeerBench) {
       path,
       authorization: `Bearer ${service.siteKey}`,
       body: frame(toBinary(schema, create(schema, request))),
-      ...{ warmUpMs: WARM_UP_MS, ms: roundMs },
+      warmUpMs: WARM_UP_MS,
+      ms: roundMs,
       ...size,
     });
     return callsPerSecond;
@@ -99,9 +100,11 @@ function httpCalls({ roundMs, resources }: PeerBench) {
       : [`Cookie: ${cookie}`];
     const head = [`${method} ${path} HTTP/1.1`, `Host: ${host}`, ...headers].join("\r\n");
     const { callsPerSecond } = await generator.apply({
-      ...{ port: Number(port), request: `${head}\r\n\r\n${body}` },
+      port: Number(port),
+      request: `${head}\r\n\r\n${body}`,
       connections: credentials ? LOGINS : PARALLEL,
-      ...{ warmUpMs: WARM_UP_MS, ms: roundMs },
+      warmUpMs: WARM_UP_MS,
+      ms: roundMs,
     });
     return callsPerSecond;
   };
