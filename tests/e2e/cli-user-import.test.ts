@@ -171,6 +171,10 @@ async function publicFieldsOf(siteId: string) {
   const { users } = await running.operator.users.listUsers({ siteId });
   return users.map((user) => ({
     ...user,
-    ...{ siteId: "", id: "", version: 0n, updateTime: undefined, origin: undefined },
+    siteId: "",
+    id: "",
+    version: 0n,
+    updateTime: undefined,
+    origin: undefined,
   }));
 }

@@ -207,7 +207,9 @@ async function startImage(command = image.recipe.command, variables: Variables =
   let exitCode: Promise<number | null> | undefined;
   const stop = () => (exitCode ??= program.stop());
   return {
-    ...{ url, port, stop },
+    url,
+    port,
+    stop,
     untilReady: async () => {
       try {
         await until(async () => (await fetch(`${url}/readyz`)).ok, WAIT_MS_MAX);

@@ -66,7 +66,12 @@ describe("a mirror of a running Signet", () => {
 
     expect(app.mirror.metrics()).toMatchObject({ sumsEqual: true, outOfSync: 0 });
     expect(await app.mirror.reconcile({ deep: true })).toMatchObject({
-      ...{ missing: 0, stale: 0, extra: 0, altered: 0, repaired: 0, messages: 1 },
+      missing: 0,
+      stale: 0,
+      extra: 0,
+      altered: 0,
+      repaired: 0,
+      messages: 1,
     });
   });
 
@@ -175,7 +180,10 @@ async function openPlace() {
     open(mirrorKey: string, more: Partial<PostgresMirrorOptions> = {}) {
       const client = createSignetClient({ url: service.url, key: mirrorKey });
       const mirror = createUserMirror({
-        ...{ client, pool: table.openPool(), table: table.table, heartbeatSeconds: 1 },
+        client,
+        pool: table.openPool(),
+        table: table.table,
+        heartbeatSeconds: 1,
         ...more,
       });
       return {

@@ -61,8 +61,16 @@ describe("ReportMirror", () => {
     expect(reportIntervalSeconds).toBe(30);
     expect(head.sums?.count).toBe(2n);
     expect(mirror).toMatchObject({
-      ...{ id: report.id, siteId, name: "shop", state: MirrorState.LIVE, epoch: 1, position: 1n },
-      ...{ lagChanges: 1n, drift: 2n, foreignWrites: 7n, software: "test/1.0" },
+      id: report.id,
+      siteId,
+      name: "shop",
+      state: MirrorState.LIVE,
+      epoch: 1,
+      position: 1n,
+      lagChanges: 1n,
+      drift: 2n,
+      foreignWrites: 7n,
+      software: "test/1.0",
       sums: { count: 3n, xor: 2n ** 64n - 1n },
       lastReconcile: { repairedCount: 2n, missingCount: 0n },
     });
@@ -203,8 +211,12 @@ describe("GetSyncHealth", () => {
       users: { activeCount: 2n, invitedCount: 0n, disabledCount: 0n, deletedCount: 1n },
       webhooks: { count: 0n, deadCount: 0n },
       thresholds: {
-        ...{ mirrorLagChanges: 1_000n, mirrorLagMs: 60_000n, mirrorSilenceSeconds: 90 },
-        ...{ reconcileAgeSeconds: 691_200, webhookLagMs: 300_000n, sequencingDelayMs: 5_000n },
+        mirrorLagChanges: 1_000n,
+        mirrorLagMs: 60_000n,
+        mirrorSilenceSeconds: 90,
+        reconcileAgeSeconds: 691_200,
+        webhookLagMs: 300_000n,
+        sequencingDelayMs: 5_000n,
       },
     });
     expect(health.asOf).toBeDefined();

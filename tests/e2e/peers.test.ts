@@ -48,7 +48,10 @@ describe("a login at B of somebody who is known at A alone", () => {
     const { userId: sourceUserId } = ada;
     const roles = { roles: ["admin", "user"] };
     await a.operator.users.updateUser({
-      ...{ siteId: a.siteId, userId: sourceUserId, displayName: "Ada", roles },
+      siteId: a.siteId,
+      userId: sourceUserId,
+      displayName: "Ada",
+      roles,
     });
 
     const { userId } = await logInAt(b.backend, ada);
@@ -209,7 +212,8 @@ describe("what peers ask of each other", () => {
     const [one, other] = [await a.peerKey(), await a.peerKey()];
     const identifier = { case: "email", value: person.email } as const;
     const { result } = await grpcClients(url, one).sync.verifyPeerLogin({
-      ...{ identifier, password: person.password },
+      identifier,
+      password: person.password,
     });
     const challengeToken = result.case === "mfaChallenge" ? result.value.challengeToken : "";
     const code = { case: "totpCode", value: codeAt(person.secret, 1) } as const;

@@ -47,7 +47,11 @@ describe("a webhook", () => {
     const { health } = await backend.sync.getSyncHealth({});
 
     expect(event).toMatchObject({
-      ...{ type: "user.created", siteId, webhookId, epoch: 1, position: 1n },
+      type: "user.created",
+      siteId,
+      webhookId,
+      epoch: 1,
+      position: 1n,
       change: { kind: ChangeKind.CREATED, user: { id: user?.id, email: user?.email } },
     });
     expect(delivered).toMatchObject([

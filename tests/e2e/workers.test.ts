@@ -198,7 +198,9 @@ function connectOver(httpVersion: "1.1" | "2") {
     httpVersion === "2"
       ? createConnectTransport({ baseUrl, httpVersion })
       : createConnectTransport({
-          ...{ baseUrl, httpVersion, useBinaryFormat: false },
+          baseUrl,
+          httpVersion,
+          useBinaryFormat: false,
           nodeOptions: { agent: false }, // A connection for each.
         });
 }

@@ -146,7 +146,8 @@ describe("an admin of a Site", () => {
     ]);
     await operator.users.createUser({ siteId, email: uniqueEmail(), roles: roles.roles });
     const { user: demoted } = await operator.users.updateUser({
-      ...{ ...one, roles: { roles: ["user"] } },
+      ...one,
+      roles: { roles: ["user"] },
     });
 
     expect(refusals.map(({ reason }) => reason)).toEqual(Array(3).fill("LAST_ADMIN"));
@@ -160,7 +161,9 @@ async function adminOf(tenant: Tenant) {
   const [boss, person] = [await signUp(tenant), await signUp(tenant)];
   const { siteId } = tenant;
   await operator.users.updateUser({
-    ...{ siteId, userId: boss.userId, roles: { roles: ["admin", "user"] } },
+    siteId,
+    userId: boss.userId,
+    roles: { roles: ["admin", "user"] },
   });
   const { accessToken } = await logIn(tenant.backend, boss.email, boss.password);
   return { admin: grpcClients(service.url, accessToken), person };

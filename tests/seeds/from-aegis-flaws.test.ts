@@ -140,13 +140,22 @@ async function plantSecrets() {
   const url = "https://hooks.example.com/signet";
   const webhook = (await operator.sync.createWebhook({ siteId, url })).secret;
   const { secret: operatorKey } = await operator.sites.createApiKey({
-    ...{ operator: true, label: "another" },
+    operator: true,
+    label: "another",
   });
   const token = reset.oneTimeToken?.token ?? "";
   const [recoveryCode = ""] = recoveryCodes;
   const secrets = {
-    ...{ password, accessToken, refreshToken, totp, recoveryCode, reset: token },
-    ...{ key, operatorKey, ownOperatorKey: service.operatorKey, webhook },
+    password,
+    accessToken,
+    refreshToken,
+    totp,
+    recoveryCode,
+    reset: token,
+    key,
+    operatorKey,
+    ownOperatorKey: service.operatorKey,
+    webhook,
   };
   return { email, secrets };
 }

@@ -207,7 +207,8 @@ describe("there is no shared secret", () => {
     const answers = await Promise.all(
       Object.entries(tokens).map(async ([way, token]) => {
         const { result } = await opened.site.backend.auth.validateToken({
-          ...{ token, audience: "live-data" },
+          token,
+          audience: "live-data",
         });
         return [way, (await atService(token)).status, result.case] as const;
       }),

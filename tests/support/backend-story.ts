@@ -65,7 +65,12 @@ export async function openBackendStory(): Promise<BackendStory> {
   };
   const all = opened.move();
   return {
-    ...{ site, operator, environment, database, hooked, nightly },
+    site,
+    operator,
+    environment,
+    database,
+    hooked,
+    nightly,
     guide: openGuide("master-and-mirror", environment),
     async rows(statement, values = []) {
       return (await database.pool.query(statement, [...values])).rows;

@@ -79,7 +79,12 @@ export async function openDashboardStory(): Promise<DashboardStory> {
   const before = await contents(OWN_COLUMNS);
   const all = opened.move();
   return {
-    ...{ ...parts, guide, environment, before, rows, contents },
+    ...parts,
+    guide,
+    environment,
+    before,
+    rows,
+    contents,
     columns: async () => Object.keys((await rows(`select * from ${TABLE} limit 1`))[0] ?? {}),
     askThrough: (path, headers = []) => callWithHeaders(`${proxy.url}${path}`, headers),
     [Symbol.asyncDispose]: () => all.disposeAsync(),

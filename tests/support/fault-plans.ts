@@ -7,11 +7,21 @@ const PROCESSES = 2;
 /** Every kind of fault once, as soon as the one before is over; some 50 s in all. */
 export function quickPlan(seed: number, kinds?: readonly FaultName[]): FaultPlan {
   return {
-    ...{ changes: 0, writers: 6, bulkWriters: 1, refreshers: 4, users: 100, processes: PROCESSES },
+    changes: 0,
+    writers: 6,
+    bulkWriters: 1,
+    refreshers: 4,
+    users: 100,
+    processes: PROCESSES,
     readers: { grpc: 1, connect: 1, polls: 1, memoryMirrors: 1, postgresMirrors: 1 },
-    ...{ readerProcesses: 1, framesMax: 200, diskMegabytes: 384, callMsMax: 3_000 },
+    readerProcesses: 1,
+    framesMax: 200,
+    diskMegabytes: 384,
+    callMsMax: 3_000,
     strikes: planFaults(createDice(seed), {
-      ...{ rounds: 1, processes: PROCESSES, holdMsMax: 1_000 },
+      rounds: 1,
+      processes: PROCESSES,
+      holdMsMax: 1_000,
       ...(kinds && { kinds }),
     }),
   };
@@ -29,9 +39,14 @@ export function longPlan(seed: number, rounds: number, kinds?: readonly FaultNam
       processes: PROCESSES,
     },
     readers: { grpc: 4, connect: 4, polls: 2, memoryMirrors: 2, postgresMirrors: 2 },
-    ...{ readerProcesses: 2, framesMax: 500, diskMegabytes: 3_072, callMsMax: 3_000 },
+    readerProcesses: 2,
+    framesMax: 500,
+    diskMegabytes: 3_072,
+    callMsMax: 3_000,
     strikes: planFaults(createDice(seed), {
-      ...{ rounds, processes: PROCESSES, holdMsMax: 8_000 },
+      rounds,
+      processes: PROCESSES,
+      holdMsMax: 8_000,
       ...(kinds && { kinds }),
     }),
   };

@@ -120,7 +120,9 @@ export async function runFaults(
   for (const transport of transports) transport.close();
   return {
     ...(await judge(scene, { log, writers, refreshers, readers })),
-    ...{ log, seconds, lateReturns: refreshers.lateReturns() },
+    log,
+    seconds,
+    lateReturns: refreshers.lateReturns(),
     called: log.acknowledged() - writers.renamed(),
   };
 }

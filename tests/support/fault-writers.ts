@@ -144,7 +144,8 @@ export function createFaultWriters(options: FaultWritersOptions): FaultWriters {
     const written = await write(client, { type: "rename", names }, async () => {
       const versions = await options.rename(names);
       return [...versions].map(([userId, version]) => ({
-        ...{ userId, version },
+        userId,
+        version,
         name: names.get(userId) ?? "",
       }));
     });

@@ -167,7 +167,9 @@ function collect() {
     data: (chunk: Buffer) => void chunks.push(chunk),
     hasBegun: () => status !== 0,
     answer: (end: HostileAnswer["end"]): HostileAnswer => ({
-      ...{ end, status, headers },
+      end,
+      status,
+      headers,
       body: Buffer.concat(chunks),
     }),
   };

@@ -92,9 +92,13 @@ export async function openHostileTrial(): Promise<HostileTrial> {
   return {
     service,
     known: {
-      ...{ site_id: attacked.siteId, user_id: victim.userId, email: victim.email },
-      ...{ password: victim.password, session_id: victim.sessionId },
-      ...{ refresh_token: victim.refreshToken, token: victim.accessToken },
+      site_id: attacked.siteId,
+      user_id: victim.userId,
+      email: victim.email,
+      password: victim.password,
+      session_id: victim.sessionId,
+      refresh_token: victim.refreshToken,
+      token: victim.accessToken,
     },
     credentials: [attacked.key, attacked.key, victim.accessToken, service.operatorKey],
     callHonestly: honestCaller(service, honest.key, person),
@@ -142,7 +146,9 @@ export async function runHostileInputs(
   if (after.pid !== before.pid) throw new Error("the process is another one");
   const sorted = honestMs.sort((a, b) => a - b);
   return {
-    ...{ inputs, outcomes, faults },
+    inputs,
+    outcomes,
+    faults,
     honestMsMax: Math.round(sorted.at(-1) ?? 0),
     honestMsP99: Math.round(sorted[Math.floor(sorted.length * 0.99)] ?? 0),
     grownMegabytes: megabytes(after.heapUsed + after.external - before.heapUsed - before.external),

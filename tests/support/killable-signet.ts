@@ -92,7 +92,12 @@ export async function openKillableSignet(options: KillableOptions): Promise<Kill
   const { siteId, key } = await openFirstSite(services);
   const everything = opening.move();
   return {
-    ...{ adminUrl, appDatabaseUrl, db, siteId, key, ownerUrl: roles.ownerUrl },
+    adminUrl,
+    appDatabaseUrl,
+    db,
+    siteId,
+    key,
+    ownerUrl: roles.ownerUrl,
     urls: places.map(({ url }) => url),
     links: places.flatMap(({ links }) => links ?? []),
     postgresPid: () => postgres.pid(),
@@ -128,7 +133,8 @@ async function openPlaces(
       links,
       start: {
         databaseUrl: ownDatabaseUrl.href,
-        ...{ keys, port },
+        keys,
+        port,
         env: { LOG_LEVEL: "error", ...env?.(n) }, // A line for each call is more than is kept.
       },
     });

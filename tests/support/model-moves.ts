@@ -47,12 +47,21 @@ const isRight = fc.constantFrom(true, true, true, true, false);
 const token = fc.record({ n: anyNumber, back: fc.nat(2) });
 const subject = fc.record({ n: anyNumber, as: actor });
 const newUser: fc.Arbitrary<NewUser> = fc.record({
-  ...{ email, emailVerified: fc.boolean(), username, displayName, externalId, roles },
+  email,
+  emailVerified: fc.boolean(),
+  username,
+  displayName,
+  externalId,
+  roles,
   deletionProtected: fc.constantFrom(false, false, false, true),
 });
 const userFields = fc.record(
   {
-    ...{ email, emailVerified: fc.boolean(), username, displayName, externalId },
+    email,
+    emailVerified: fc.boolean(),
+    username,
+    displayName,
+    externalId,
     roles: fc.oneof(roles, fc.constant([])),
     deletionProtected: fc.constantFrom(false, false, true),
   },

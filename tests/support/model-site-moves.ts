@@ -27,7 +27,14 @@ export async function createSite(world: World, taken?: ModelSite): Promise<void>
   const writer = await makeKey(world, world.operatorKey, id, WRITER_SCOPES);
   const [transport] = world.transports;
   world.sites.push({
-    ...{ id, domain, backend, writer, users: [], links: [], keys: [], changes: [] },
+    id,
+    domain,
+    backend,
+    writer,
+    users: [],
+    links: [],
+    keys: [],
+    changes: [],
     stream: await openChangeStream(clientsOf(transport, backend.secret).sync),
     version: Number(site?.version),
     name: settings.name,

@@ -65,7 +65,12 @@ export function viewOfMessage(user: User | undefined): UserView {
   if (!user) throw new Error("a User is missing");
   const { id, email, emailVerified, username, displayName, externalId, roles } = user;
   return {
-    ...{ id, email, emailVerified, username, displayName, externalId },
+    id,
+    email,
+    emailVerified,
+    username,
+    displayName,
+    externalId,
     roles: [...roles],
     deletionProtected: user.deletionProtected,
     version: Number(user.version),

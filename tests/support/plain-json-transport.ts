@@ -30,7 +30,12 @@ export function createPlainJsonTransport(baseUrl: string): Transport {
       const message = fromJson(method.output, answer.json as JsonObject);
       const [headers, trailer] = [new Headers(), new Headers()];
       return {
-        ...{ stream: false, service: method.parent, method, header: headers, trailer, message },
+        stream: false,
+        service: method.parent,
+        method,
+        header: headers,
+        trailer,
+        message,
       } as never;
     },
     stream() {

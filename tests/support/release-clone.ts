@@ -41,9 +41,14 @@ export async function openReleaseClone(): Promise<ReleaseClone> {
   ];
   const dockerLog = join(place, "docker.log");
   const environment = {
-    ...{ HOME: place, DOCKER_LOG: dockerLog, PATH: `${bin}:${process.env.PATH}` },
-    ...{ GIT_AUTHOR_NAME: "Ada", GIT_AUTHOR_EMAIL: "ada@example.com", GIT_CONFIG_GLOBAL: "" },
-    ...{ GIT_COMMITTER_NAME: "Ada", GIT_COMMITTER_EMAIL: "ada@example.com" },
+    HOME: place,
+    DOCKER_LOG: dockerLog,
+    PATH: `${bin}:${process.env.PATH}`,
+    GIT_AUTHOR_NAME: "Ada",
+    GIT_AUTHOR_EMAIL: "ada@example.com",
+    GIT_CONFIG_GLOBAL: "",
+    GIT_COMMITTER_NAME: "Ada",
+    GIT_COMMITTER_EMAIL: "ada@example.com",
   };
   const git = (...words: readonly string[]) =>
     execFileSync("git", words, { cwd: folder, env: environment, encoding: "utf8" }).trim();

@@ -63,7 +63,12 @@ export function createRestlessMirror<Transaction>(
     const client = createSignetClient({ url, key, protocol });
     const { storage, onCreate, name } = place;
     const mirror = createUserMirror({
-      ...{ client, storage, name, clientId: name, onCreate, heartbeatSeconds: 1 },
+      client,
+      storage,
+      name,
+      clientId: name,
+      onCreate,
+      heartbeatSeconds: 1,
       onEvent(event) {
         if (event.type === "user_differs") faults.push(`${name}: ${event.difference}`);
         if (event.type === "out_of_sync" && event.cause !== "lagging") {

@@ -67,7 +67,9 @@ export async function openRestorableSignet(version: PostgresVersion): Promise<Re
     postgres = await start();
   };
   return {
-    ...{ folder, environment, stopServing },
+    folder,
+    environment,
+    stopServing,
     url: `http://127.0.0.1:${port}`,
     operatorKey: () => secrets.operatorKey,
     async serve() {

@@ -53,7 +53,11 @@ export async function openSecondService(): Promise<SecondService> {
   const late = { mainApp: lateMainApp, liveData: lateLiveData };
   return {
     ...home,
-    ...{ trades, mainApp, liveData, late, key },
+    trades,
+    mainApp,
+    liveData,
+    late,
+    key,
     async tokenFor(audience, lifetimeSeconds = 0) {
       const { email, password } = await signUp(site.backend);
       const { accessToken } = await logIn(site.backend, email, password);

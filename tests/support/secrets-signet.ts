@@ -62,7 +62,11 @@ export async function openSecretsSignet(): Promise<SecretsSignet> {
   });
   const errors: string[] = [];
   return {
-    ...{ service, vault, mailbox, receiver, errors },
+    service,
+    vault,
+    mailbox,
+    receiver,
+    errors,
     async call(rpc, message, credential) {
       const { status, body, headers, json } = await callJson(
         service.url,

@@ -67,7 +67,14 @@ export async function openTenants(): Promise<Tenants> {
   );
   if (!first || !second) throw new Error("there are no Sites");
   return {
-    ...{ service, database, operator, mailbox, first, second, signet, mailTo },
+    service,
+    database,
+    operator,
+    mailbox,
+    first,
+    second,
+    signet,
+    mailTo,
     async refusedSignet(...words) {
       const { exitCode, stderr } = await runSignet(words, environment);
       if (exitCode === 0) throw new Error("the command was not refused");

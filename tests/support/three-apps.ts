@@ -49,7 +49,9 @@ export async function openThreeApps(): Promise<ThreeApps> {
     ],
     c: [
       await peerEntry(c, a, {
-        ...{ name: "a", url: wire.url, sync: true },
+        name: "a",
+        url: wire.url,
+        sync: true,
         key: await a.peerKey([Scope.PEER, Scope.SYNC]),
       }),
       await peerEntry(c, b, { name: "b", url: urlOfB }),
@@ -62,7 +64,10 @@ export async function openThreeApps(): Promise<ThreeApps> {
     c.restart(entries.c, 1, ports.c),
   ]);
   return {
-    ...{ a, b, c, silent },
+    a,
+    b,
+    c,
+    silent,
     wire: () => Buffer.concat(chunks).toString("latin1"),
     async [Symbol.asyncDispose]() {
       await Promise.all([a, b, c, silent, wire].map((each) => each[Symbol.asyncDispose]()));

@@ -18,7 +18,10 @@ async function begin(count: number, tombstones: "keep" | "delete" = "keep") {
   const { table, openPool } = place;
   const events: UserMirrorEvent[] = [];
   const mirror = createUserMirror({
-    ...{ client: site.client, pool: openPool(), table, tombstones },
+    client: site.client,
+    pool: openPool(),
+    table,
+    tombstones,
     onEvent: (event) => events.push(event),
   });
   onTestFinished(async () => {

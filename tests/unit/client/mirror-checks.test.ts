@@ -57,7 +57,11 @@ describe("the sums of a User", () => {
 
 describe("rows that differ", () => {
   const row = (version: bigint, more: Partial<LeafRow> = {}): LeafRow => ({
-    ...{ id: ID, epoch: 2, version, leaf: leafOf(ID), deleted: false },
+    id: ID,
+    epoch: 2,
+    version,
+    leaf: leafOf(ID),
+    deleted: false,
     ...more,
   });
 

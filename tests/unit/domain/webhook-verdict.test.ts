@@ -7,7 +7,11 @@ const NOW = new Date("2026-06-01T12:00:00Z");
 const MINUTE = 60_000;
 const id = newId<WebhookId>();
 const well: WebhookFacts = {
-  ...{ id, state: "enabled", pending: 0, failing: 0, dead: 0 },
+  id,
+  state: "enabled",
+  pending: 0,
+  failing: 0,
+  dead: 0,
   waitingSince: undefined,
 };
 
@@ -45,7 +49,11 @@ test("webhooks are summed up", () => {
   const counts = countWebhooks(facts, NOW);
 
   expect(counts).toEqual({
-    ...{ count: 3, disabled: 1, pending: 6, failing: 2, dead: 4 },
+    count: 3,
+    disabled: 1,
+    pending: 6,
+    failing: 2,
+    dead: 4,
     lagMsMax: MINUTE,
   });
 });

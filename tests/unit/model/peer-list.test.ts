@@ -19,7 +19,10 @@ describe("readPeers", () => {
     expect(problems).toEqual([]);
     expect(peers).toMatchObject([
       {
-        ...{ name: "shop", url: "https://id.example", siteId, peerSiteId },
+        name: "shop",
+        url: "https://id.example",
+        siteId,
+        peerSiteId,
         userFields: [
           "display_name",
           "email",
@@ -28,7 +31,8 @@ describe("readPeers", () => {
           "picture_url",
           "username",
         ],
-        ...{ emailDomains: [], sync: false },
+        emailDomains: [],
+        sync: false,
       },
     ]);
     expect(peers[0]?.key.reveal()).toBe(key);
