@@ -63,6 +63,22 @@ test.each<[string, string, (tx: Queryable) => Promise<unknown>]>([
   expect(rows).toBeLessThan(ROWS_MAX);
 });
 
+test.each(["users", "user_roles", "sessions", "audit_events"])(
+  "a Site that is new is soon known, for the lists of %s",
+  async (table) => {
+    const [found] = await runAsAdmin<{ readonly threshold: number }>(
+      database.adminUrl,
+      `select sum(option_value::real * case option_name
+                when 'autovacuum_analyze_threshold' then 1
+                when 'autovacuum_analyze_scale_factor' then 10000000 else 0 end) as threshold
+         from pg_class, pg_options_to_table(reloptions)
+        where oid = 'signet.${table}'::regclass`,
+    );
+
+    expect(found?.threshold).toBeLessThan(50_000); // Of 10,000,000 rows, in the table's own words.
+  },
+);
+
 /** How many rows of a table the transaction has read until now, found fit or not. */
 async function rowsRead(tx: Queryable, table: string): Promise<number> {
   const { rows } = await tx.query<{ readonly count: number }>(hot`
