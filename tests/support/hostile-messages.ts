@@ -6,6 +6,7 @@ import {
   fromJson,
   type Message,
   ScalarType,
+  toBinary,
 } from "@bufbuild/protobuf";
 import type { Dice } from "./hostile-dice.ts";
 import { hostileInteger, hostileNumber, hostileText, type KnownNames } from "./hostile-values.ts";
@@ -22,6 +23,8 @@ export interface Target {
 type Fields = Record<string, unknown>;
 
 const DEPTH_MAX = 4;
+const COPIES_MAX = 5_000;
+const BYTES_MAX = 5_000_000;
 const RANGES: Readonly<Partial<Record<ScalarType, readonly [bigint, bigint]>>> = {
   [ScalarType.INT32]: [-(2n ** 31n), 2n ** 31n - 1n],
   [ScalarType.SINT32]: [-(2n ** 31n), 2n ** 31n - 1n],
@@ -122,7 +125,7 @@ function fieldValue(dice: Dice, field: DescField, known: KnownNames, depth: numb
   const one = (): unknown => singleValue(dice, field, known, depth);
   switch (field.fieldKind) {
     case "list":
-      return dice.chance(0.05) ? manyOf(one()) : Array.from({ length: dice.below(4) }, one);
+      return dice.chance(0.05) ? manyOf(field, one()) : Array.from({ length: dice.below(4) }, one);
     case "map":
       return Object.fromEntries(
         Array.from({ length: dice.below(4) }, () => [mapKey(dice, field, known), one()]),
@@ -132,10 +135,14 @@ function fieldValue(dice: Dice, field: DescField, known: KnownNames, depth: numb
   }
 }
 
-/** More than a message may hold, or a list. */
-function manyOf(value: unknown): unknown[] {
-  const length = typeof value === "string" ? value.length : 20;
-  return Array(Math.floor(100_000 / (length + 1))).fill(value);
+/** More than a list may hold, or than a message may, but no more than a client can send. */
+function manyOf(field: DescField, value: unknown): unknown[] {
+  const bytes = typeof value === "string" ? value.length : sizeOf(field, value);
+  return Array(Math.min(COPIES_MAX, Math.ceil(BYTES_MAX / (bytes + 1)))).fill(value);
+}
+
+function sizeOf({ message }: DescField, value: unknown): number {
+  return message ? toBinary(message, value as Message).length : 0;
 }
 
 function mapKey(dice: Dice, field: DescField & { fieldKind: "map" }, known: KnownNames): string {
