@@ -4,6 +4,7 @@ import { extname, join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { Endpoint, EndpointAnswer, EndpointRequest } from "./http-endpoints.ts";
+import { NO_SNIFFING } from "./no-sniffing.ts";
 
 /** What the build writes where each answer needs a value of its own; see vite.config.ts. */
 const NONCE_PLACEHOLDER = "__signet_csp_nonce__";
@@ -18,7 +19,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 };
 
 const PROTECTION = {
-  "x-content-type-options": "nosniff",
+  ...NO_SNIFFING,
   "referrer-policy": "no-referrer",
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-resource-policy": "same-origin",

@@ -7,4 +7,6 @@ export interface Exchange {
   readonly response: NodeResponse;
   readonly target: RequestTarget;
   readonly clientAddress: string;
+  /** Whether the answer tells browsers to come to this host by https alone (RFC 6797). */
+  readonly strictTransport: boolean;
 }

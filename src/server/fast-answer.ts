@@ -14,7 +14,7 @@ export interface FastAnswer extends FrameSink<Message> {
 
 /** Begins nothing yet: headers go out with the first bytes, in the same packet. */
 export function createFastAnswer(stream: ServerHttp2Stream, protocol: StreamProtocol): FastAnswer {
-  const headers: Record<string, string> = { "content-type": protocol.contentType };
+  const headers: Record<string, string> = { ...protocol.headers };
   let isBegun = false;
   let isEnded = false;
   /** The server ends a stream without asking whoever writes it, and so does the client. */

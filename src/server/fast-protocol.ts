@@ -5,12 +5,11 @@ import { encodeEnvelope, type Serialization } from "@connectrpc/connect/protocol
 import * as connect from "@connectrpc/connect/protocol-connect";
 import * as grpc from "@connectrpc/connect/protocol-grpc";
 import { type ArrivedBody, parseEnvelope } from "./fast-request.ts";
+import { NO_SNIFFING } from "./no-sniffing.ts";
 
 /** How a call of a protocol is read without Connect's adapter, always in binary. */
 export interface FastProtocol {
   readonly name: "grpc" | "connect";
-  /** The content type of answers. */
-  readonly contentType: string;
   readonly timeoutHeader: string;
   /** Names the compression of the request. */
   readonly encodingHeader: string;
@@ -28,6 +27,8 @@ export interface FastProtocol {
 
 /** How the answers of a stream end. */
 export interface StreamProtocol extends FastProtocol {
+  /** What every answer begins with. */
+  readonly headers: Readonly<Record<string, string>>;
   /** Whether the end of an answer stands in trailers. */
   readonly hasTrailers: boolean;
   /** Ends an answer that has begun, well or with an error. */
@@ -39,7 +40,6 @@ const endStream = connect.createEndStreamSerialization(undefined);
 /** What calls of gRPC have in common, whatever they stream. */
 export const GRPC_REQUESTS = {
   name: "grpc",
-  contentType: grpc.contentTypeProto,
   timeoutHeader: "grpc-timeout",
   encodingHeader: "grpc-encoding",
   parseTimeout: grpc.parseTimeout,
@@ -48,6 +48,7 @@ export const GRPC_REQUESTS = {
 
 const GRPC: StreamProtocol = {
   ...GRPC_REQUESTS,
+  headers: { "content-type": grpc.contentTypeProto },
   parse: (body, serialization, messageBytesMax) =>
     parseEnvelope(body, { kind: "server-streaming", serialization, messageBytesMax }),
   hasTrailers: true,
@@ -60,7 +61,7 @@ const GRPC: StreamProtocol = {
 
 const CONNECT: StreamProtocol = {
   name: "connect",
-  contentType: connect.contentTypeStreamProto,
+  headers: { "content-type": connect.contentTypeStreamProto, ...NO_SNIFFING },
   timeoutHeader: "connect-timeout-ms",
   encodingHeader: "connect-content-encoding",
   parseTimeout: connect.parseTimeout,

@@ -6,6 +6,7 @@ import * as grpc from "@connectrpc/connect/protocol-grpc";
 import type { HandlerFields } from "./fast-context.ts";
 import { type FastProtocol, GRPC_REQUESTS } from "./fast-protocol.ts";
 import { parseEnvelope, parsePlain } from "./fast-request.ts";
+import { NO_SNIFFING } from "./no-sniffing.ts";
 
 /** An answer that has not begun. */
 export interface UnaryAnswer {
@@ -85,7 +86,6 @@ function beginGrpc(
 
 const CONNECT: UnaryProtocol = {
   name: "connect",
-  contentType: connect.contentTypeUnaryProto,
   timeoutHeader: "connect-timeout-ms",
   encodingHeader: "content-encoding",
   acceptHeader: "accept-encoding",
@@ -119,7 +119,7 @@ async function beginWhole(
   headers["content-type"] = contentType;
   if (packed !== message && compression) headers["content-encoding"] = compression.name;
   headers["content-length"] = `${packed.byteLength}`;
-  stream.respond({ ":status": status, ...headers });
+  stream.respond({ ":status": status, ...headers, ...NO_SNIFFING });
   return packed;
 }
 

@@ -15,6 +15,7 @@ export function forwardAuthEndpoint(answerProxy: AnswerProxy): Endpoint {
   const readRequirements = createRequirementsReader();
   return {
     path: "/forward-auth",
+    isForProxies: true,
     async answer(request) {
       const requirements = () => readRequirements(request.url);
       const { status, headers, error } = await answerProxy(toProxied(request), requirements);

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Exchange } from "./exchange.ts";
 import type { Log } from "./log.ts";
+import { NO_SNIFFING } from "./no-sniffing.ts";
 
 /** What an endpoint sees of a request; endpoints take no body. */
 export interface EndpointRequest {
@@ -30,6 +31,8 @@ export interface EndpointAnswer {
 export interface Endpoint {
   /** Such as `/sites/{id}/keys`: `{name}` stands for one whole segment, `{name*}` for the rest. */
   readonly path: string;
+  /** Whether proxies pass its answers on to visitors of their own hosts; by default not. */
+  readonly isForProxies?: boolean;
   readonly answer: (request: EndpointRequest) => EndpointAnswer | Promise<EndpointAnswer>;
 }
 
@@ -49,10 +52,12 @@ export function createEndpointHandler(
     return undefined;
   }
 
-  return async (exchange) => {
-    const { request, target, clientAddress } = exchange;
+  return async (asked) => {
+    const { request, target, clientAddress } = asked;
     const found = find(target.path);
-    if (found === undefined) return send(exchange, unknownPath(request.headers));
+    if (found === undefined) return send(asked, unknownPath(request.headers));
+    // What holds for Signet's own host need not hold for those behind a proxy.
+    const exchange = found.endpoint.isForProxies ? { ...asked, strictTransport: false } : asked;
     if (request.method !== "GET" && request.method !== "HEAD") {
       return send(exchange, refusal(405, "method_not_allowed", { allow: "GET, HEAD" }));
     }
@@ -77,14 +82,22 @@ export function refusal(
   return { status, headers: { "cache-control": "no-store", ...headers }, body: { error } };
 }
 
+/** For a year, of this host alone; what to say of others below the domain is not for Signet. */
+const STRICT_TRANSPORT = { "strict-transport-security": "max-age=31536000" } as const;
+
 /** Sends an answer with an entity tag, or 304 to a client that has the same already. */
-export function send({ request, response }: Exchange, answer: EndpointAnswer): void {
+export function send(exchange: Exchange, answer: EndpointAnswer): void {
+  const { request, response, strictTransport } = exchange;
   if (response.headersSent || response.destroyed) return;
   const isText = typeof answer.body === "string";
   const body = bytesOf(answer.body);
   const contentType = isText ? "text/plain; charset=utf-8" : "application/json";
-  const ofBody = { "content-type": contentType, "x-content-type-options": "nosniff" };
-  const headers: Record<string, string> = { ...(body.length > 0 && ofBody), ...answer.headers };
+  const ofBody = { "content-type": contentType, ...NO_SNIFFING };
+  const headers: Record<string, string> = {
+    ...(body.length > 0 && ofBody),
+    ...(strictTransport && STRICT_TRANSPORT),
+    ...answer.headers,
+  };
   // A body that nobody reads would be taken for the next request on this socket.
   if (!("stream" in request) && mayHaveBody(request.headers)) headers.connection = "close";
   if (answer.status === 200 && headers["cache-control"] !== "no-store") {

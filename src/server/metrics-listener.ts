@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Endpoint, refusal } from "./http-endpoints.ts";
 import type { Log } from "./log.ts";
+import { NO_SNIFFING } from "./no-sniffing.ts";
 
 /** An address for metrics alone. */
 export interface MetricsListener {
@@ -28,7 +29,8 @@ export function createMetricsListener(
       answer(request.method, request.url ?? "", request.headers).then(
         ({ status, headers, body }) => {
           const text = typeof body === "string" ? body : JSON.stringify(body);
-          response.writeHead(status, { "content-type": "application/json", ...headers });
+          const ofBody = { "content-type": "application/json", ...NO_SNIFFING };
+          response.writeHead(status, { ...ofBody, ...headers });
           response.end(request.method === "HEAD" ? undefined : text);
         },
         (err: unknown) => {

@@ -16,6 +16,8 @@ export interface RequestHandlerOptions {
   readonly pages: HostedPages | undefined;
   readonly endpoints: (exchange: Exchange) => Promise<void>;
   readonly addresses: AddressResolver;
+  /** Whether people come by https, so that their browsers may be told to do so always. */
+  readonly strictTransport: boolean;
   readonly log: Log;
 }
 
@@ -23,16 +25,17 @@ export interface RequestHandlerOptions {
 export function createRequestHandler(
   options: RequestHandlerOptions,
 ): (request: NodeRequest, response: NodeResponse) => void {
-  const { rpc, pages, endpoints, addresses, limits, log } = options;
+  const { rpc, pages, endpoints, addresses, strictTransport, limits, log } = options;
 
   async function answer(request: NodeRequest, response: NodeResponse): Promise<void> {
     const clientAddress = addresses.clientAddress(request.socket.remoteAddress, request.headers);
     const target = parseTarget(request);
-    const refused = { request, response, clientAddress, target: { url: "", path: "" } };
+    const common = { request, response, clientAddress, strictTransport: false };
+    const refused = { ...common, target: { url: "", path: "" } };
     if (target === undefined) return send(refused, refusal(400, "malformed_request_target"));
     if (hasLargeHeaders(request)) return send(refused, refusal(431, "headers_too_large"));
-    const exchange = { request, response, target, clientAddress };
-    if (rpc.has(target.path)) return await rpc.handle(exchange);
+    if (rpc.has(target.path)) return await rpc.handle({ ...common, target });
+    const exchange = { ...common, target, strictTransport };
     if (pages?.has(target.path)) return await pages.handle(exchange);
     if (mayHaveBody(request.headers)) await discardBody(request, limits.discardMsMax);
     await endpoints(exchange);

@@ -24,6 +24,7 @@ import { send } from "./http-endpoints.ts";
 import { leaveUnread } from "./leave-unread.ts";
 import type { Log } from "./log.ts";
 import { MESSAGE_COMPRESSIONS } from "./message-compression.ts";
+import { NO_SNIFFING } from "./no-sniffing.ts";
 import type { OpenCalls } from "./open-calls.ts";
 import { awaitRequest } from "./request-arrival.ts";
 import { readBody } from "./request-body.ts";
@@ -96,7 +97,7 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
       if (isGone(response)) return;
       const answer = await handler(incoming);
       const opened = await openToPage(browsers, method, page, clientAddress, answer);
-      const header = new Headers(opened.header);
+      const header = withoutSniffing(new Headers(opened.header));
       header.set("x-request-id", requestId); // Also where it was refused before any rule.
       await writeAnswer({ ...opened, header }, response, limits.answerStallMsMax);
       leaveUnread(request, limits.lingerMsMax);
@@ -142,6 +143,15 @@ async function universalRequest(
       .set(browserPageKey, page)
       .set(refusalKey, call.refused),
   };
+}
+
+const GRPC = /^application\/grpc(?![^+;])/;
+
+/** Also where a call is refused without a body, and so without a type. */
+function withoutSniffing(header: Headers): Headers {
+  if (GRPC.test(header.get("content-type") ?? "")) return header;
+  for (const [name, value] of Object.entries(NO_SNIFFING)) header.set(name, value);
+  return header;
 }
 
 function pageOf({ headers: { origin } }: NodeRequest): BrowserPage | undefined {

@@ -39,6 +39,8 @@ export interface ServerConfig {
   readonly tls?: TlsIdentity | undefined;
   /** Addresses and CIDR blocks whose `x-forwarded-for` is believed; none by default. */
   readonly trustedProxies?: readonly string[];
+  /** Where people reach Signet; with https, or with `tls`, browsers are told to stay with it. */
+  readonly publicUrl?: string;
   /** What differs from {@link EDGE_LIMITS}. */
   readonly limits?: Partial<EdgeLimits>;
 }
@@ -106,8 +108,10 @@ export function createServer(options: ServerOptions): Server {
   const rpc = createRpcHandler({ routes, interceptors, browsers, calls, limits, refusal, log });
   const endpoints = createEndpointHandler(endpointsOf(options), log);
   const pages = options.pages && createHostedPages(options.pages, { calls, refusal, limits, log });
-  const handle = createRequestHandler({ rpc, pages, endpoints, addresses, limits, log });
-  const { host, port, tls } = config;
+  const { host, port, tls, publicUrl = "" } = config;
+  const strictTransport = tls !== undefined || publicUrl.startsWith("https://");
+  const ways = { rpc, pages, endpoints };
+  const handle = createRequestHandler({ ...ways, addresses, strictTransport, limits, log });
   const take = takeStreams(options, { calls, refusal, addresses, browsers, limits, log });
   const handlers = { http1: handle, http2: { take, handle } };
   const listener = createListener({ host, port, tls, handlers, addresses, limits, log });

@@ -160,6 +160,9 @@ describe("the console is the same", () => {
     ]);
 
     expect([first.body.toString(), second.body.toString()]).toEqual([SCRIPT, SCRIPT]);
+    for (const { headers } of [first, second]) {
+      expect(headers["strict-transport-security"]).toBe("max-age=31536000");
+    }
   });
 });
 

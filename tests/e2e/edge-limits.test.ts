@@ -111,7 +111,9 @@ describe("a slow client", () => {
 
 describe("a flood", () => {
   test("of 10,000 rapid resets ends the connection", async () => {
-    const socket = await connectHttp2(server.port);
+    // Pings go out rarely here: one that stays unanswered would end the connection as well.
+    await using unhurried = await startEdgeProcess();
+    const socket = await connectHttp2(unhurried.port);
     const headers = grpcHeaders("/test.v1.EdgeService/Hang");
     const reset = Buffer.from([0, 0, 0, 8]);
 
@@ -120,8 +122,8 @@ describe("a flood", () => {
       socket.write(frame(FRAME.reset, 0, stream, reset));
     }
 
-    expect(await closed(socket, 3_000)).toBe(true);
-    expect((await server.state()).hanging).toBe(0);
+    expect(await closed(socket, 10_000)).toBe(true);
+    expect((await unhurried.state()).hanging).toBe(0);
   });
 
   test("of 50,000 half-open streams on five connections is shed", async () => {

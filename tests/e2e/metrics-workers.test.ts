@@ -70,6 +70,9 @@ describe("metrics of two workers, at an address of their own", () => {
     ]);
 
     expect([elsewhere.status, other.status, posted.status]).toEqual([404, 404, 405]);
+    for (const { headers } of [elsewhere, other, posted]) {
+      expect(headers.get("x-content-type-options")).toBe("nosniff");
+    }
   });
 });
 

@@ -13,6 +13,7 @@ import { EdgeService, edgeService } from "./edge-service.ts";
 export interface EdgeServerArguments {
   readonly limits?: Partial<EdgeLimits>;
   readonly trustedProxies?: readonly string[];
+  readonly publicUrl?: string;
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
   readonly consoleFolder?: string;
 }
@@ -35,7 +36,7 @@ export type EdgeServerOrder =
   | { readonly type: "drain"; readonly graceMs: number }
   | { readonly type: "crash" };
 
-const { limits, trustedProxies, tls, consoleFolder } = JSON.parse(
+const { limits, trustedProxies, publicUrl, tls, consoleFolder } = JSON.parse(
   process.argv[2] ?? "{}",
 ) as EdgeServerArguments;
 const state = { hanging: 0, collected: 0 };
@@ -49,6 +50,7 @@ const server = createServer({
       ? {}
       : { tls: { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) } }),
     trustedProxies: trustedProxies ?? [],
+    publicUrl: publicUrl ?? "",
     limits: limits ?? {},
   },
   routes: (router) => router.service(EdgeService, edgeService(state, clientAddressOf)),
