@@ -63,6 +63,7 @@ function dataOf(
   const lifetimes = site?.lifetimes;
   return {
     siteName: site?.name ?? "",
+    accentColor: site?.accentColor ?? "",
     frontendUrl: site?.frontendUrl ?? "",
     locales: [locale, site?.locale ?? ""],
     templates: hasTexts(options) ? withTexts(templates, locale, options) : templates,

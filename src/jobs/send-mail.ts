@@ -55,7 +55,7 @@ export function isPermanent(error: unknown): boolean {
 function contentOf(prepared: PreparedMail, publicUrl: string): MailContent {
   const { site, locale, templates } = prepared;
   const locales = [locale || undefined, site.locale];
-  const shared = { siteName: site.name, locales, templates };
+  const shared = { siteName: site.name, accentColor: site.accentColor, locales, templates };
   const data = { ...shared, loginUrl: site.frontendUrl };
   if (prepared.mail === "new_device") {
     return newDeviceMessage({ ...data, ip: prepared.ip, time: prepared.time });

@@ -1,3 +1,4 @@
+import { accentOf } from "../model/accent.ts";
 import { type Html, html } from "../model/html.ts";
 import type { MailContent } from "./mailer.ts";
 
@@ -11,23 +12,30 @@ export interface MailWords {
   readonly closing: readonly string[];
 }
 
+/** What a mail shows of its Site. */
+export interface MailSite {
+  readonly siteName: string;
+  /** `#` and six hexadecimal digits, for the button; empty: Signet's own. */
+  readonly accentColor: string;
+}
+
 /** Lays a mail out as plain text and as HTML that every mail program shows. */
-export function layOut(language: string, siteName: string, words: MailWords): MailContent {
+export function layOut(language: string, site: MailSite, words: MailWords): MailContent {
   return {
     subject: words.subject,
-    text: textOf(siteName, words),
-    html: htmlOf(language, siteName, words).markup,
+    text: textOf(site, words),
+    html: htmlOf(language, site, words).markup,
     language,
     link: words.button?.link,
   };
 }
 
-function textOf(siteName: string, { opening, button, closing }: MailWords): string {
+function textOf({ siteName }: MailSite, { opening, button, closing }: MailWords): string {
   const call = button ? [`${button.label}:\n${button.link}`] : [];
   return `${[...opening, ...call, ...closing, `-- \n${siteName}`].join("\n\n")}\n`;
 }
 
-function htmlOf(language: string, siteName: string, words: MailWords): Html {
+function htmlOf(language: string, site: MailSite, words: MailWords): Html {
   const { subject, opening, button, closing } = words;
   return html`<!doctype html>
 <html lang="${language}">
@@ -39,8 +47,8 @@ function htmlOf(language: string, siteName: string, words: MailWords): Html {
 <body style="margin:0;padding:24px;background:#f4f4f5;font-family:sans-serif;color:#18181b">
 <div dir="auto"
  style="max-width:480px;margin:0 auto;padding:32px;background:#ffffff;border-radius:8px">
-${opening.map(paragraph)}${button ? buttonOf(button) : []}${closing.map(paragraph)}
-<p style="margin:24px 0 0;font-size:13px;color:#71717a">${siteName}</p>
+${opening.map(paragraph)}${button ? buttonOf(button, site) : []}${closing.map(paragraph)}
+<p style="margin:24px 0 0;font-size:13px;color:#71717a">${site.siteName}</p>
 </div>
 </body>
 </html>
@@ -54,10 +62,14 @@ function paragraph(text: string): Html {
 }
 
 /** The link is written out too, for those whose mail program shows no button. */
-function buttonOf({ label, link }: { readonly label: string; readonly link: string }): Html {
+function buttonOf(
+  { label, link }: { readonly label: string; readonly link: string },
+  { accentColor }: MailSite,
+): Html {
+  const { accent, onAccent } = accentOf(accentColor);
   const style =
     "display:inline-block;padding:12px 24px;border-radius:6px;" +
-    "background:#1d4ed8;color:#ffffff;font-size:16px;text-decoration:none";
+    `background:${accent};color:${onAccent};font-size:16px;text-decoration:none`;
   return html`<p style="margin:0 0 16px"><a href="${link}" style="${style}">${label}</a></p>
 <p style="margin:0 0 16px;font-size:13px;color:#71717a;word-break:break-all">${link}</p>
 `;

@@ -2,7 +2,7 @@ import type { MailTemplate } from "../model/mail-template.ts";
 import type { Secret } from "../model/secret.ts";
 import type { HttpUrl } from "../model/url.ts";
 import { durationInWords, LANGUAGES, type Language } from "./language.ts";
-import { layOut, type MailWords } from "./layout.ts";
+import { layOut, type MailSite, type MailWords } from "./layout.ts";
 import { oneTimeLink } from "./link.ts";
 import type { MailContent } from "./mailer.ts";
 import { chooseWords, inSiteWords } from "./site-words.ts";
@@ -13,8 +13,7 @@ import { chooseWords, inSiteWords } from "./site-words.ts";
  * The User's own words are never among it: whoever registers the address of another must not be
  * able to write to them in the name of the Site.
  */
-export interface MailData {
-  readonly siteName: string;
+export interface MailData extends MailSite {
   /** The User's locale, then the Site's. */
   readonly locales: readonly (string | undefined)[];
   /** The Site's own words for this mail, in its languages; none: Signet's. */
@@ -48,13 +47,14 @@ export interface LinkParts {
 
 /** Makes the function that writes a mail with a link. */
 export function linkMessage(words: Words<LinkParts>): (data: LinkMailData) => MailContent {
-  return ({ siteName, locales, templates = [], pageOf, token, lifetimeSeconds }) => {
+  return (data) => {
+    const { siteName, locales, templates = [], pageOf, token, lifetimeSeconds } = data;
     const chosen = chooseWords(locales, templates);
     const { locale, language = LANGUAGES[0] } = chosen;
     const link = oneTimeLink(pageOf(locale), token);
     const lifetime = durationInWords(locale, lifetimeSeconds);
     const own = words[language]({ siteName, link, lifetime });
-    return layOut(locale, siteName, inSiteWords(own, chosen, { site: siteName, lifetime }));
+    return layOut(locale, data, inSiteWords(own, chosen, { site: siteName, lifetime }));
   };
 }
 
@@ -71,6 +71,6 @@ export function noticeMessage<Data extends NoticeMailData>(
     const chosen = chooseWords(locales, templates);
     const { locale, language = LANGUAGES[0] } = chosen;
     const values = { ...valuesOf(data, locale), site: siteName };
-    return layOut(locale, siteName, inSiteWords(words[language](data), chosen, values));
+    return layOut(locale, data, inSiteWords(words[language](data), chosen, values));
   };
 }

@@ -9,6 +9,8 @@ import { LINK_MAILS, NOTICES } from "./messages-by-kind.ts";
 /** What a mail would be written with. */
 export interface PreviewData {
   readonly siteName: string;
+  /** Empty: Signet's own. */
+  readonly accentColor: string;
   /** Where the button leads, in place of the page that the mail would name; empty: nowhere. */
   readonly frontendUrl: string;
   /** The reader's locale, then the Site's; empty ones are passed over. */
@@ -32,10 +34,10 @@ const NO_ADDRESS = "192.0.2.1";
  */
 export function previewMail(word: string, given: PreviewData): MailContent {
   const mail = kindOf(word);
-  const { siteName, locales, lifetimeSeconds, time } = given;
+  const { siteName, accentColor, locales, lifetimeSeconds, time } = given;
   const loginUrl = parseHttpUrl(given.frontendUrl || NO_PAGE, "url", { plainAllowed: true });
   const templates = given.templates.map((template) => ({ ...template, mail }));
-  const data = { siteName, locales, templates, loginUrl };
+  const data = { siteName, accentColor, locales, templates, loginUrl };
   if (mail === "new_device") return newDeviceMessage({ ...data, ip: NO_ADDRESS, time });
   if (!isLinkMail(mail)) return NOTICES[mail](data);
   return LINK_MAILS[mail]({

@@ -148,6 +148,20 @@ describe("a Site's own words for a mail", () => {
   });
 });
 
+test("the button of a mail has the Site's colour, from the next mail on", async () => {
+  const { backend } = await open();
+  const [before, after] = [uniqueEmail(), uniqueEmail()];
+
+  await backend.auth.register({ email: before });
+  const own = await arrived(before);
+  await backend.sites.updateSite({ accentColor: "#FFE14D" });
+  await backend.auth.register({ email: after });
+  const coloured = await arrived(after);
+
+  expect(own.source).toContain("background:#1d4ed8;color:#ffffff;");
+  expect(coloured.source).toContain("background:#ffe14d;color:#000000;");
+});
+
 function arrived(address: string) {
   return mailTo(() => mailbox.mails, address);
 }

@@ -14,6 +14,7 @@ const message: MailMessage = {
   to: parseEmailAddress("ada@example.com", "to"),
   content: verifyEmailMessage({
     siteName: "Zürich Tools",
+    accentColor: "",
     pageOf: () => parseHttpUrl("https://app.example.com/verify", "url"),
     token: secret("sgn_ot_abc"),
     lifetimeSeconds: 86_400,

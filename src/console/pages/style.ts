@@ -1,4 +1,4 @@
-import { accentOf } from "./accent.ts";
+import { accentOf } from "../../model/accent.ts";
 
 /** Writes the style of all pages, in the colour of a Site. */
 export function styleOf(accentColor: string): string {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { accentOf } from "../../../src/console/pages/accent.ts";
 import { chooseLanguage } from "../../../src/console/pages/language.ts";
 import { WORDS } from "../../../src/console/pages/words/words.ts";
+import { accentOf } from "../../../src/model/accent.ts";
 import { html } from "../../../src/model/html.ts";
 
 describe("the language of a page", () => {

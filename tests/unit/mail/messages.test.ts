@@ -19,6 +19,7 @@ import { parseHttpUrl } from "../../../src/model/url.ts";
 const pageUrl = parseHttpUrl("https://app.example.com/verify?from=mail&token=old", "url");
 const data: LinkMailData = {
   siteName: "Tools & Toys",
+  accentColor: "",
   pageOf: () => pageUrl,
   token: secret("sgn_ot_abc-_123"),
   lifetimeSeconds: 86_400,
@@ -72,6 +73,21 @@ describe("the mail that verifies an address", () => {
   });
 });
 
+describe("the button of a mail", () => {
+  test.each([
+    ["", "#1d4ed8", "#ffffff"],
+    ["#0b7a4b", "#0b7a4b", "#ffffff"],
+    ["#ffe14d", "#ffe14d", "#000000"],
+  ])("has the Site's colour %j, and text that can be read on it", (accentColor, back, text) => {
+    const link = verifyEmailMessage({ ...data, accentColor });
+    const notice = registeredAlreadyMessage({ ...data, accentColor, loginUrl: pageUrl });
+
+    for (const { html } of [link, notice]) {
+      expect(html).toContain(`;background:${back};color:${text};`);
+    }
+  });
+});
+
 describe("the mail to an address that is registered already", () => {
   test("has no token, and no button where the Site has no page to log in at", () => {
     const content = registeredAlreadyMessage({ ...data, loginUrl: undefined });
@@ -108,7 +124,8 @@ test.each(LANGUAGES)(
   "each message in %s is complete and has no header's line break",
   (language) => {
     const locales = [language];
-    const notice = { siteName: data.siteName, loginUrl: pageUrl, locales };
+    const { siteName, accentColor } = data;
+    const notice = { siteName, accentColor, loginUrl: pageUrl, locales };
     const device = { ip: "192.0.2.7", time: new Date("2026-03-04T05:06:07Z") };
     const contents = [
       ...LINK_MAILS.map((message) => message({ ...data, locales })),

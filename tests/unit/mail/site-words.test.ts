@@ -18,6 +18,7 @@ const FRENCH: MailTemplate = {
 
 const data: LinkMailData = {
   siteName: "Tools & Toys",
+  accentColor: "",
   pageOf: () => parseHttpUrl("https://app.example.com/verify", "url"),
   token: secret("sgn_ot_abc"),
   lifetimeSeconds: 86_400,
@@ -96,7 +97,8 @@ describe("a Site's own words", () => {
     const time = new Date("2026-02-03T04:05:06Z");
     const opening = "{time} {ip} {lifetime}";
     const template: MailTemplate = { ...FRENCH, mail: "new_device", opening };
-    const words = { siteName: "Tools", locales: ["fr"], templates: [template] };
+    const site = { siteName: "Tools", accentColor: "" };
+    const words = { ...site, locales: ["fr"], templates: [template] };
 
     const { text } = newDeviceMessage({ ...words, loginUrl: undefined, ip: "192.0.2.1", time });
 
