@@ -46,7 +46,7 @@ export function addSiteSettings(command: Command): Command {
     .addOption(enumOption("--signing-algorithm <word>", "of its tokens", SIGNING_ALGORITHMS))
     .option("--default-audience <text>", "the audience of its tokens (default: the issuer)")
     .option("--locale <tag>", "the language of mails to Users who have none, such as de-AT")
-    .option("--accent-color <#rrggbb>", "the colour of the pages that Signet hosts")
+    .option("--accent-color <#rrggbb>", "the colour of hosted pages and mails")
     .option("--verify-email-url <url>", 'its page for the links of mails; "": Signet\'s own')
     .option("--reset-password-url <url>", "the same for a new password")
     .option("--accept-invitation-url <url>", "the same for invitations")

@@ -9,8 +9,9 @@ import { addMailJob } from "../store/mail-jobs.ts";
 import { findUser } from "../store/users.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
+import { refuseNames } from "./new-password.ts";
 import {
-  findPresentedToken,
+  findTokenUser,
   lockPresentedToken,
   type MintedOneTimeToken,
   mintOneTimeToken,
@@ -42,7 +43,8 @@ export interface Verified {
  * The token is used in the statement that acts, and a refusal for another field's sake leaves
  * it good, since the transaction is taken back as a whole.
  *
- * @throws {Failure} `one_time_token_invalid`, `invalid_field`, `username_taken`, `overloaded`.
+ * @throws {Failure} `one_time_token_invalid`, `invalid_field`, `password_rejected`,
+ *   `username_taken`, `overloaded`.
  */
 export async function verifyEmail(
   deps: Deps,
@@ -51,9 +53,9 @@ export async function verifyEmail(
   { token, password, username, client, signal }: EmailVerification,
 ): Promise<Verified> {
   const { site } = await deps.sites.get(siteId);
-  await deps.db.inSite(siteId, (tx) =>
-    findPresentedToken(tx, siteId, token, "verify_email", deps.clock.now()),
-  ); // Before the costly hash.
+  const found = await findTokenUser(deps, siteId, token, "verify_email"); // Before the hash.
+  const named = { ...found, username: username ?? found.username };
+  if (password) refuseNames(password, "password", { site, user: named });
   const hash = password && (await deps.hasher.hash({ siteId, signal }, password));
   return await write(deps, siteId, async (tx) => {
     const now = deps.clock.now();

@@ -157,8 +157,8 @@ export interface Acceptance {
 /**
  * Accepts an invitation: the User becomes active, with a password and a verified address.
  *
- * @throws {Failure} `one_time_token_invalid`; `username_taken`, which leaves the token good;
- *   `overloaded`.
+ * @throws {Failure} `one_time_token_invalid`; `username_taken` and `password_rejected`, which
+ *   leave the token good; `overloaded`.
  */
 export async function acceptInvitation(
   deps: Deps,
@@ -167,7 +167,8 @@ export async function acceptInvitation(
   { token, password, fields, client, signal }: Acceptance,
 ): Promise<{ readonly user: User; readonly redirectUrl: string }> {
   const { site } = await deps.sites.get(siteId);
-  const hash = await hashForToken(deps, { siteId, signal }, token, "accept_invitation", password);
+  const wanted = { password, field: "password", fields };
+  const hash = await hashForToken(deps, { siteId, signal }, token, "accept_invitation", wanted);
   return await write(deps, siteId, async (tx) => {
     const now = deps.clock.now();
     const presented = await lockPresentedToken(tx, siteId, token, "accept_invitation", now);

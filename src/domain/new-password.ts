@@ -1,6 +1,11 @@
 import { isCommonPassword } from "../crypto/common-passwords.ts";
 import { Failure } from "../model/failure.ts";
 import { parseNewPassword } from "../model/password.ts";
+import {
+  CONTEXT_PROBLEM,
+  isMadeOfContext,
+  type PasswordContext,
+} from "../model/password-context.ts";
 import type { Secret } from "../model/secret.ts";
 import type { Site } from "../model/site.ts";
 import type { Deps } from "./deps.ts";
@@ -21,6 +26,15 @@ export async function readNewPassword(
   if (isCommonPassword(password)) throw rejected(field, "is among the first to be guessed");
   if (await breachedPasswords?.includes(password)) throw rejected(field, "is known from a breach");
   return password;
+}
+
+/**
+ * Checks a new password against the names of the Site and the User, once it is known whose it is.
+ *
+ * @throws {Failure} `password_rejected`, naming `field`.
+ */
+export function refuseNames(password: Secret, field: string, context: PasswordContext): void {
+  if (isMadeOfContext(password, context)) throw rejected(field, CONTEXT_PROBLEM);
 }
 
 function rejected(field: string, problem: string): Failure {

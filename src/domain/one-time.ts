@@ -16,8 +16,9 @@ import {
   type OneTimeToken,
 } from "../store/one-time-tokens.ts";
 import type { Queryable } from "../store/sql.ts";
-import { type LockedUser, lockUser } from "../store/users.ts";
+import { findUser, type LockedUser, lockUser } from "../store/users.ts";
 import type { Deps } from "./deps.ts";
+import { refuseNames } from "./new-password.ts";
 
 /** A one-time token on its way to the one person it is for. */
 export interface MintedOneTimeToken {
@@ -69,24 +70,48 @@ export function lifetimeSecondsOf({ lifetimes }: Site, purpose: OneTimePurpose):
   }
 }
 
+/** The password that a token is to set. */
+export interface TokenPassword {
+  readonly password: Secret;
+  /** The field of the request that has it. */
+  readonly field: string;
+  /** What the same call sets of the User. */
+  readonly fields?: Partial<Pick<User, "username" | "displayName">>;
+}
+
 /**
  * Hashes the password that a token is to set, once the token was seen to be good: a hash is too
- * costly to be made for whoever asks.
+ * costly to be made for whoever asks, and nobody else is told whether the User's names are in it.
  *
- * @throws {Failure} `one_time_token_invalid`, `overloaded`.
+ * @throws {Failure} `one_time_token_invalid`, `password_rejected`, `overloaded`.
  */
 export async function hashForToken(
   deps: Deps,
   caller: HashCaller,
   text: string,
   purpose: OneTimePurpose,
-  password: Secret,
+  { password, field, fields }: TokenPassword,
 ): Promise<PasswordHash> {
   const { siteId } = caller;
-  await deps.db.inSite(siteId, (tx) =>
-    findPresentedToken(tx, siteId, text, purpose, deps.clock.now()),
-  );
+  const { site } = await deps.sites.get(siteId);
+  const user = await findTokenUser(deps, siteId, text, purpose);
+  refuseNames(password, field, { site, user: { ...user, ...fields } });
   return await deps.hasher.hash(caller, password);
+}
+
+/** Finds the User of a good token, without using it. @throws {Failure} `one_time_token_invalid` */
+export async function findTokenUser(
+  deps: Deps,
+  siteId: SiteId,
+  text: string,
+  purpose: OneTimePurpose,
+): Promise<User> {
+  return await deps.db.inSite(siteId, async (tx) => {
+    const { token } = await findPresentedToken(tx, siteId, text, purpose, deps.clock.now());
+    const user = await findUser(tx, siteId, { by: "id", id: token.userId });
+    if (!user || !isUsable(token, user)) throw new Failure("one_time_token_invalid");
+    return user;
+  });
 }
 
 /** A presented token, and its User, who stays locked until the transaction ends. */

@@ -19,6 +19,7 @@ import {
   wrongGuess,
 } from "./guesses.ts";
 import type { KnownSite } from "./known-sites.ts";
+import { refuseNames } from "./new-password.ts";
 import { type RenewedSession, renewSession, requireRecentLogin } from "./renewed-session.ts";
 import { saveUser, write } from "./write.ts";
 
@@ -36,7 +37,7 @@ export interface PasswordChange {
  * others end.
  *
  * @throws {Failure} `login_failed` for a wrong present password; `recent_login_required`;
- *   `credential_invalid` if the Session has ended meanwhile; `overloaded`.
+ *   `password_rejected`; `credential_invalid` if the Session has ended meanwhile; `overloaded`.
  */
 export async function changePassword(
   deps: Deps,
@@ -78,12 +79,16 @@ interface Account {
   readonly byPassword: boolean;
 }
 
-/** Finds what has to prove the change. @throws {Failure} `recent_login_required` */
+/**
+ * Finds what has to prove the change.
+ *
+ * @throws {Failure} `recent_login_required`, `password_rejected`.
+ */
 async function findAccount(
   deps: Deps,
   caller: UserCaller,
   { site }: KnownSite,
-  { currentPassword }: PasswordChange,
+  { currentPassword, newPassword }: PasswordChange,
 ): Promise<Account> {
   const { siteId, userId } = caller;
   return await deps.db.inSite(siteId, async (tx) => {
@@ -92,6 +97,7 @@ async function findAccount(
     if (!user || !credentials) throw new Failure("credential_invalid");
     const byPassword = currentPassword !== undefined && !user.mfaEnabled;
     if (!byPassword) await requireRecentLogin(tx, site, caller, deps.clock.now());
+    refuseNames(newPassword, "new_password", { site, user });
     return { credentials, byPassword };
   });
 }

@@ -67,7 +67,7 @@ export interface PasswordReset {
  * Sets a new password with the token of the mail. Who reads the mail owns the account: every
  * Session ends, the lock is lifted, and the address counts as verified.
  *
- * @throws {Failure} `one_time_token_invalid`, `overloaded`.
+ * @throws {Failure} `one_time_token_invalid`, `password_rejected`, `overloaded`.
  */
 export async function resetPassword(
   deps: Deps,
@@ -76,7 +76,8 @@ export async function resetPassword(
   { token, newPassword, client, signal }: PasswordReset,
 ): Promise<{ readonly user: User; readonly redirectUrl: string }> {
   const { site } = await deps.sites.get(siteId);
-  const hash = await hashForToken(deps, { siteId, signal }, token, "reset_password", newPassword);
+  const wanted = { password: newPassword, field: "new_password" };
+  const hash = await hashForToken(deps, { siteId, signal }, token, "reset_password", wanted);
   return await write(deps, siteId, async (tx) => {
     const now = deps.clock.now();
     const presented = await lockPresentedToken(tx, siteId, token, "reset_password", now);

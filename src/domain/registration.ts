@@ -13,6 +13,7 @@ import type { Queryable } from "../store/sql.ts";
 import { findUser, firstVersion, type LockedUser, lockUser } from "../store/users.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
+import { refuseNames } from "./new-password.ts";
 import { type MintedOneTimeToken, mintOneTimeToken } from "./one-time.ts";
 import { changesBetween } from "./user-changes.ts";
 import { saveNewUser, saveUser, write } from "./write.ts";
@@ -44,8 +45,10 @@ export interface Registered {
  *
  * The same work is done whether or not the address has an account, and the answer does not
  * tell. An earlier registration that still waits keeps its password only if both are the same.
+ * The password is compared with the names of the call alone: those of an account would tell.
  *
- * @throws {Failure} `self_registration_off`, `overloaded`, `id_taken`, `unavailable`.
+ * @throws {Failure} `self_registration_off`, `password_rejected`, `overloaded`, `id_taken`,
+ *   `unavailable`.
  */
 export async function register(
   deps: Deps,
@@ -55,6 +58,8 @@ export async function register(
 ): Promise<Registered> {
   const { site } = await deps.sites.get(siteId);
   if (!site.selfRegistration) throw new Failure("self_registration_off");
+  const { password } = registration;
+  if (password) refuseNames(password, "password", { site, user: registration });
   const hash = await hashPassword(deps, siteId, registration);
   for (let round = 1; round <= ROUNDS_MAX; round += 1) {
     const compared = await comparePassword(deps, siteId, registration);
@@ -153,7 +158,8 @@ async function freeUsername(
 }
 
 /**
- * Nobody prepares an account for the owner of another's address. Returns undefined if another
+ * Nobody prepares an account for the owner of another's address. A User without a password is
+ * nobody's registration: what an administrator has entered stays. Returns undefined if another
  * password is stored than the one that was compared.
  */
 async function registerAgain(
@@ -174,7 +180,7 @@ async function registerAgain(
   if (storedNow?.phc !== stored?.phc) return undefined;
   const now = deps.clock.now();
   let { user } = locked;
-  if (!same) user = await forgetRegistrant(deps, tx, locked, now);
+  if (storedNow && !same) user = await forgetRegistrant(deps, tx, locked, now);
   const act = { kind: "user.registered_again", subjectId: userId };
   await recordAct(tx, site.id, caller, { ...act, clientIp: registration.client.ip }, now);
   const isRepeat = same && now.getTime() - user.createTime.getTime() < REPEAT_MS;
@@ -194,10 +200,7 @@ async function forgetRegistrant(
   const blank = { passwordChangeTime: undefined, username: undefined, displayName: "", locale: "" };
   const after = { ...user, ...blank, version: nextVersion, updateTime: now };
   const changes = changesBetween(user, after);
-  const [first, ...others] = user.passwordChangeTime
-    ? (["user_password_changed", ...changes] as const)
-    : changes;
-  return first ? await saveUser(deps, tx, user, after, [first, ...others]) : user;
+  return await saveUser(deps, tx, user, after, ["user_password_changed", ...changes]);
 }
 
 async function askToVerify(

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Delivery } from "../../gen/signet/v1/auth_service_pb.ts";
+import { WORDS } from "../../src/console/pages/words/words.ts";
 import {
   addressOf,
   bringVerified,
@@ -104,6 +105,20 @@ describe("a link", () => {
 
     expect(new Set([...opened, ...sent].map(({ status }) => status))).toEqual(new Set([404]));
     expect(new Set([...opened, ...sent].map((answer) => answer.page)).size).toBe(1);
+  });
+
+  test("keeps working where a password of names is refused, in its own language", async () => {
+    for (const language of ["en", "de"] as const) {
+      const link = await site.links.invite(newPerson(language));
+      const send = (password: string) =>
+        sendForm(link, { token: tokenOf(link), lang: language, password, repeat: password });
+
+      const refused = await send("Bücher-Café-2026");
+      const accepted = await send(PASSWORD);
+
+      expect([refused.status, accepted.status]).toEqual([422, 200]);
+      expect(refused.page).toContain(WORDS[language].passwordOfNames);
+    }
   });
 
   test("to a Site that does not exist leads nowhere", async () => {

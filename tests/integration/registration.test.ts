@@ -72,6 +72,39 @@ describe("a registration", () => {
     expect(await refusal(logIn(backend, email, theirs))).toMatchObject({ reason: "LOGIN_FAILED" });
   });
 
+  test("of an address that nobody has registered keeps what was entered for it", async () => {
+    const [email, password] = [uniqueEmail(), unique("my own horse")];
+    const entered = { username: unique("ada"), displayName: "Ada Lovelace", locale: "de" };
+    const made = await backend.users.createUser({ email, ...entered, roles: ["staff"] });
+    const delivery = RETURN_TOKEN;
+    const brought = { username: unique("eve"), displayName: "Eve", locale: "fr" };
+    const first = await backend.auth.register({ email, password, delivery });
+    const { oneTimeToken } = await backend.auth.register({ email, password, ...brought, delivery });
+    const waiting = await backend.users.getUser({ userId: made.user?.id ?? "" });
+    const token = oneTimeToken?.token ?? "";
+    const withoutPassword = await refusal(backend.auth.verifyEmail({ token }));
+    await backend.auth.verifyEmail({ token, password });
+    const { user } = await backend.users.getUser({ userId: made.user?.id ?? "" });
+
+    expect(first).toMatchObject({ userId: made.user?.id, version: made.user?.version });
+    expect(waiting.user).toEqual(made.user);
+    expect(withoutPassword).toMatchObject({ metadata: { field: "password" } });
+    expect(user).toMatchObject({ ...entered, roles: ["staff"], emailVerified: true });
+    await expect(logIn(backend, email, password)).resolves.toBeDefined();
+  });
+
+  test("over an earlier one with a password clears what that one brought", async () => {
+    const email = uniqueEmail();
+    const brought = { username: unique("eve"), displayName: "Eve", locale: "fr" };
+    const password = unique("evil horse");
+    const { userId } = await backend.auth.register({ email, password, ...brought });
+    await backend.auth.register({ email, password: unique("my own horse") });
+    const { user } = await backend.users.getUser({ userId });
+
+    expect(user).toMatchObject({ username: "", displayName: "", locale: "" });
+    expect(user?.passwordChangeTime).toBeUndefined();
+  });
+
   test("with a password that guessers try first is refused, whatever its length", async () => {
     const register = backend.auth.register({
       email: uniqueEmail(),

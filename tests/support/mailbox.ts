@@ -15,15 +15,21 @@ export interface ReceivedMail {
   readonly token: string;
 }
 
+/** A mail as a mail server was handed it. */
+export interface SmtpMail extends ReceivedMail {
+  /** All of it, with lines and signs as they were before the encoding. */
+  readonly source: string;
+}
+
 /** A real mail server on a free port, and what it was handed. */
 export interface SmtpMailbox extends AsyncDisposable {
   readonly url: string;
-  readonly mails: readonly ReceivedMail[];
+  readonly mails: readonly SmtpMail[];
 }
 
 /** Starts a mail server. */
 export async function startSmtpMailbox(): Promise<SmtpMailbox> {
-  const mails: ReceivedMail[] = [];
+  const mails: SmtpMail[] = [];
   const server = new SMTPServer({
     disabledCommands: ["AUTH", "STARTTLS"],
     onData(stream, session, done) {
@@ -59,14 +65,14 @@ export function printedMails(service: Pick<TestService, "stdout">): ReceivedMail
 }
 
 /** Waits for the first mail to an address. */
-export async function mailTo(
-  mails: () => readonly ReceivedMail[],
+export async function mailTo<Mail extends ReceivedMail>(
+  mails: () => readonly Mail[],
   address: string,
-): Promise<ReceivedMail> {
+): Promise<Mail> {
   return await until(() => mails().find(({ to }) => to === address));
 }
 
-function readSource(source: string): Omit<ReceivedMail, "to"> {
+function readSource(source: string): Omit<SmtpMail, "to"> {
   const unfolded = source.replace(/\r\n[ \t]+/g, " ");
   // Quoted-printable (RFC 2045 §6.7) breaks lines and writes `=` as `=3D`.
   const body = source.replace(/=\r\n/g, "").replace(/=3D/g, "=");
@@ -74,6 +80,7 @@ function readSource(source: string): Omit<ReceivedMail, "to"> {
     from: /^From: (.+)$/m.exec(unfolded)?.[1] ?? "",
     subject: /^Subject: (.+)$/m.exec(unfolded)?.[1] ?? "",
     ...linkIn(body),
+    source: body,
   };
 }
 

@@ -40,7 +40,7 @@ const displayName = fc.constantFrom("", "Ada", "Bob");
 const externalId = fc.constantFrom("", "x-1", "x-2");
 const roles = fc.constantFrom<readonly string[]>(["user"], ["admin", "user"], ["editor", "user"]);
 /** The first is too short for a Site that wants 20 characters. */
-const password = fc.constantFrom("fifteen letters", LONG);
+const password = fc.constantFrom("fifteen letters", LONG, account.PASSWORD_OF_NAMES);
 const anyPassword = fc.oneof({ weight: 6, arbitrary: password }, fc.constantFrom("", "short"));
 /** Whether what is right is given, and nothing that chance has drawn. */
 const isRight = fc.constantFrom(true, true, true, true, false);

@@ -2302,8 +2302,10 @@ export const AuthService: GenService<{
    * nothing changes and its owner gets a mail that says so. Where an earlier registration
    * waits for verification, a new link is sent; unless both brought the same password, none
    * of theirs is kept and VerifyEmail sets one, so that nobody prepares an account for the
-   * owner of another's address. A username that another User has is left out and can be
-   * chosen at VerifyEmail.
+   * owner of another's address. Where a User without a password waits, such as one that an
+   * administrator has made, a new link is sent, its fields stay as they are, and VerifyEmail
+   * sets the password. A username that another User has is left out and can be chosen at
+   * VerifyEmail.
    *
    * Calls at the same time for the same address make one User, one Change and one mail.
    *
@@ -2311,7 +2313,8 @@ export const AuthService: GenService<{
    *   - FAILED_PRECONDITION / ERROR_REASON_SELF_REGISTRATION_OFF: the Site does not let
    *     people register themselves.
    *   - INVALID_ARGUMENT / ERROR_REASON_PASSWORD_REJECTED: the password is too short, too
-   *     long, commonly used, or known from a breach.
+   *     long, commonly used, known from a breach, or little more than names: of the Site, its
+   *     domains, the User, the address and Signet.
    *   - PERMISSION_DENIED / ERROR_REASON_ACCESS_DENIED: RETURN_TOKEN without `auth.tokens`.
    *   - ALREADY_EXISTS / ERROR_REASON_ID_TAKEN: the id belongs to a User that was created
    *     otherwise.

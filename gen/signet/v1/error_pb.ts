@@ -193,8 +193,8 @@ export const ErrorReason = {
   INVALID_CURSOR: 22,
 
   /**
-   * INVALID_ARGUMENT: the new password is too short, too long, commonly used, or known from a
-   * breach. Metadata: `field`, `problem`.
+   * INVALID_ARGUMENT: the new password is too short, too long, commonly used, known from a
+   * breach, or little more than names of the Site or the User. Metadata: `field`, `problem`.
    *
    * @generated from enum value: ERROR_REASON_PASSWORD_REJECTED = 23;
    */

@@ -174,7 +174,7 @@ export type Site = Message<"signet.v1.Site"> & {
   linkPages?: LinkPages | undefined;
 
   /**
-   * The colour of the hosted pages, such as `#0b7a4b`. Empty: Signet's own.
+   * The colour of the hosted pages and of buttons in mails, such as `#0b7a4b`. Empty: Signet's own.
    *
    * @generated from field: string accent_color = 22;
    */

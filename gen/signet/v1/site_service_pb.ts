@@ -147,7 +147,8 @@ export type CreateSiteRequest = Message<"signet.v1.CreateSiteRequest"> & {
   linkPages?: LinkPages | undefined;
 
   /**
-   * The colour of the hosted pages: `#` and six hexadecimal digits; empty: Signet's own.
+   * The colour of the hosted pages and of buttons in mails: `#` and six hexadecimal digits;
+   * empty: Signet's own.
    *
    * @generated from field: string accent_color = 18;
    */
@@ -473,7 +474,8 @@ export type UpdateSiteRequest = Message<"signet.v1.UpdateSiteRequest"> & {
   linkPages?: LinkPages | undefined;
 
   /**
-   * The colour of the hosted pages: `#` and six hexadecimal digits; empty: Signet's own.
+   * The colour of the hosted pages and of buttons in mails: `#` and six hexadecimal digits;
+   * empty: Signet's own.
    *
    * @generated from field: optional string accent_color = 19;
    */

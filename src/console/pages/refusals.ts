@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorDetailSchema, ErrorReason } from "../../../gen/signet/v1/error_pb.ts";
+import { CONTEXT_PROBLEM } from "../../model/password-context.ts";
 import type { FieldErrors } from "./form.ts";
 import type { ActRequest } from "./kinds.ts";
 import type { PageWords, ProblemName } from "./words/page-words.ts";
@@ -28,6 +29,7 @@ export function fieldErrorsOf(
   const detail = detailOf(error);
   switch (detail?.reason) {
     case ErrorReason.PASSWORD_REJECTED:
+      if (detail.metadata.problem === CONTEXT_PROBLEM) return { password: words.passwordOfNames };
       return { password: passwordProblem(words, password, passwordLengthMin) };
     case ErrorReason.USERNAME_TAKEN:
       return { username: words.usernameTaken };

@@ -22,7 +22,8 @@ export const errors: Words["errors"] = {
   INVALID_FIELD: "Eine Angabe fehlt oder ist falsch",
   INVALID_PAGE_TOKEN: "Diese Seite gibt es nicht mehr. Gehen Sie zur ersten zurück.",
   INVALID_CURSOR: "Hier kann der Strom nicht weitergehen. Fortsetzen beginnt neu.",
-  PASSWORD_REJECTED: "Das neue Passwort ist zu kurz, zu lang oder zu gewöhnlich.",
+  PASSWORD_REJECTED:
+    "Das neue Passwort ist zu kurz, zu lang, zu gewöhnlich oder besteht aus Namen.",
   EMAIL_TAKEN: "Ein anderer Nutzer hat diese Adresse.",
   USERNAME_TAKEN: "Ein anderer Nutzer hat diesen Nutzernamen.",
   EXTERNAL_ID_TAKEN: "Ein anderer Nutzer hat diese externe Id.",

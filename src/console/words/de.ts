@@ -101,7 +101,7 @@ export const de: Words = {
     protected: "Geschützt",
     frontendUrl: "Oberfläche",
     frontendUrlHint: "Dorthin führt ein Link einer Mail am Ende.",
-    accentColor: "Farbe der Seiten von Signet",
+    accentColor: "Farbe der Seiten von Signet und der E-Mails",
     accentColorHint: "Etwa #0b7a4b. Leer: Signets eigene.",
     linkPageHint: "Leer: die Seite von Signet.",
     redirectUrls: "Weiterleitungen",

@@ -21,7 +21,7 @@ export const errors = {
   INVALID_FIELD: "A field is missing or wrong",
   INVALID_PAGE_TOKEN: "This page is no more. Go back to the first one.",
   INVALID_CURSOR: "The stream cannot go on from here. Resume to begin anew.",
-  PASSWORD_REJECTED: "The new password is too short, too long or too common.",
+  PASSWORD_REJECTED: "The new password is too short, too long, too common or made of names.",
   EMAIL_TAKEN: "Another User has this address.",
   USERNAME_TAKEN: "Another User has this username.",
   EXTERNAL_ID_TAKEN: "Another User has this external id.",

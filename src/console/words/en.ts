@@ -99,7 +99,7 @@ export const en = {
     protected: "Protected",
     frontendUrl: "Front end",
     frontendUrlHint: "Who follows a link in a mail ends there.",
-    accentColor: "Colour of the hosted pages",
+    accentColor: "Colour of hosted pages and mails",
     accentColorHint: "Such as #0b7a4b. Empty: Signet's own.",
     linkPageHint: "Empty: the page that Signet hosts.",
     redirectUrls: "Redirects",

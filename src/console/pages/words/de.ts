@@ -113,6 +113,9 @@ export const de: PageWords = {
   passwordTooLong: "Das Passwort darf höchstens 256 Zeichen haben.",
   passwordKnown:
     "Dieses Passwort gehört zu denen, die zuerst geraten werden. Wählen Sie ein anderes.",
+  passwordOfNames:
+    "Dieses Passwort besteht fast nur aus Namen, die zu Ihnen oder dieser Seite gehören. Wählen " +
+    "Sie ein anderes.",
   passwordsDiffer: "Die beiden Passwörter sind verschieden.",
   usernameWrong:
     "Der Benutzername darf bis zu 64 Buchstaben von a bis z, Ziffern, Punkte, Binde- und " +

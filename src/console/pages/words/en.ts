@@ -99,6 +99,8 @@ export const en: PageWords = {
   passwordTooShort: (min) => `The password needs at least ${min} characters.`,
   passwordTooLong: "The password may have 256 characters at most.",
   passwordKnown: "This password is among those that are guessed first. Choose another.",
+  passwordOfNames:
+    "This password is little more than names that belong to you or this site. Choose another.",
   passwordsDiffer: "The two passwords differ.",
   usernameWrong:
     "The username may have up to 64 letters from a to z, digits, dots, hyphens and underscores.",

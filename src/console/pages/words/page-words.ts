@@ -52,6 +52,7 @@ export interface PageWords {
   readonly passwordTooShort: (charactersMin: number) => string;
   readonly passwordTooLong: string;
   readonly passwordKnown: string;
+  readonly passwordOfNames: string;
   readonly passwordsDiffer: string;
   readonly usernameWrong: string;
   readonly usernameTaken: string;
