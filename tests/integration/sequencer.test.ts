@@ -15,6 +15,7 @@ import { type ChangeGenerator, createChangeGenerator } from "../support/change-g
 import { recountHead } from "../support/change-race.ts";
 import { openTestDatabase, runAsAdmin, type TestDatabase } from "../support/database.ts";
 import { silentLog } from "../support/postgres.ts";
+import { until } from "../support/waiting.ts";
 
 let database: TestDatabase;
 let siteId: SiteId;
@@ -200,7 +201,10 @@ function step(after: number = Number.MAX_SAFE_INTEGER): Promise<LogStep> {
 
 async function stepUntilFound(found: LogStep, after: number): Promise<LogStep> {
   let last = found;
-  while (last.rows.length === 0) last = await step(after);
+  await until(async () => {
+    if (last.rows.length === 0) last = await step(after);
+    return last.rows.length > 0;
+  });
   return last;
 }
 

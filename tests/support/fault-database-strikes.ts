@@ -55,7 +55,10 @@ function signal(pid: number, name: NodeJS.Signals): void {
 async function terminateAll({ signet }: FaultScene, { holdMs }: PlannedFault): Promise<void> {
   for (let n = 0; n < TERMINATIONS; n += 1) {
     const ended = await terminate(signet.adminUrl);
-    if (ended === 0) throw new Error("there was no backend");
+    if (ended === 0) {
+      await signet.untilReady(); // Fails where all processes have ended.
+      throw new Error("there was no backend");
+    }
     await sleep(holdMs / TERMINATIONS);
   }
 }

@@ -123,6 +123,7 @@ export function createFaultWriters(options: FaultWritersOptions): FaultWriters {
       renameOne(client, first, change),
       renameOne(`${client} again`, second, change),
     ]);
+    if (done.every(Boolean)) faults.push(`${change.displayName} was acknowledged twice`);
     return done.includes(true);
   }
 

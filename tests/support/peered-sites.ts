@@ -92,6 +92,12 @@ export async function countRows(adminUrl: string, from: string): Promise<number>
   return row?.n ?? -1;
 }
 
+/** Lets nobody count a guess for a time, and so delays the answers to Peers. */
+export async function holdGuesses({ database }: OwnSignet, seconds: number): Promise<void> {
+  const lock = "lock table signet.guess_counts in exclusive mode";
+  await runAsAdmin(database.adminUrl, `begin; ${lock}; select pg_sleep(${seconds}); commit`);
+}
+
 /** Signs in, and returns who has. */
 export async function logInAt(
   { auth }: Pick<Clients, "auth">,

@@ -80,12 +80,15 @@ export async function restartUnder(
 export function subscribe(client: SignetClient, clientId: string): Subscriber {
   let position = 0;
   let gaps = 0;
+  let hasBegun = false;
   const read = async (): Promise<void> => {
     const from = { start: "head", clientId, heartbeatSeconds: 5 } as const;
     for await (const item of client.subscribe(from)) {
       if (item.type !== "changes" && item.type !== "checkpoint") continue;
-      const previous = item.type === "changes" ? Number(item.previousPosition) : position;
-      if (previous > position) gaps += 1;
+      // A checkpoint says that everything up to it has been sent.
+      const previous = Number(item.type === "changes" ? item.previousPosition : item.position);
+      if (hasBegun && previous > position) gaps += 1;
+      hasBegun = true;
       position = Math.max(position, Number(item.position));
     }
   };
