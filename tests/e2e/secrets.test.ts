@@ -39,7 +39,7 @@ describe("what goes through Signet at the level trace", () => {
     const { sync, users } = site.site.backend;
     const changes = await sync.listChanges({ start: WatchStart.SNAPSHOT });
     const { events } = await users.listAuditEvents({ pageSize: 500 });
-    const hooks = signet.receiver.requests;
+    const hooks = signet.receiver.texts;
 
     expect([events.length, hooks.length].every((count) => count > 0)).toBe(true);
     for (const told of [changes, events, hooks]) {
@@ -75,5 +75,8 @@ describe("the search", () => {
 });
 
 function toText(value: unknown): string {
-  return JSON.stringify(value, (_, one) => (typeof one === "bigint" ? `${one}` : one));
+  return JSON.stringify(value, (_, one) => {
+    if (one instanceof Uint8Array) return Buffer.from(one).toString();
+    return typeof one === "bigint" ? `${one}` : one;
+  });
 }

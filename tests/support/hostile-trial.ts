@@ -18,6 +18,7 @@ import { openTestDatabase } from "./database.ts";
 import type { Verdict } from "./hostile-judge.ts";
 import type { KnownNames } from "./hostile-values.ts";
 import { startService, type TestService } from "./service.ts";
+import { until } from "./waiting.ts";
 
 /** A service under attack: one Site is known to the attacker, another is used by honest callers. */
 export interface HostileTrial extends AsyncDisposable {
@@ -134,7 +135,8 @@ export async function runHostileInputs(
     while (next < inputs) {
       next += 1;
       const isProbe = next % INPUTS_PER_PROBE === 0;
-      const { outcome, fault, what } = await send(next - 1);
+      const sent = send(next - 1).catch((error: unknown) => endedOr(trial, error));
+      const { outcome, fault, what } = await sent;
       outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
       if (fault && faults.length < FAULTS_MAX) faults.push(`${what}: ${fault}`);
       if (isProbe) honestMs.push(await surviving(trial));
@@ -172,10 +174,20 @@ export function tallyLine(name: string, tally: HostileTally): string {
 
 async function surviving(trial: HostileTrial): Promise<number> {
   const { service } = trial;
-  if (service.exitCode() !== undefined) {
-    throw new Error(`the service has ended:\n${service.stderr().slice(-4_000)}`);
-  }
-  return await trial.callHonestly();
+  if (service.exitCode() !== undefined) throw ended(service);
+  return await trial.callHonestly().catch((error: unknown) => endedOr(trial, error));
+}
+
+/** A service that cannot be reached has ended, most likely; then its log says more. */
+async function endedOr({ service }: HostileTrial, error: unknown): Promise<never> {
+  await until(() => service.exitCode() !== undefined, 5_000).catch(() => {
+    throw error;
+  });
+  throw ended(service);
+}
+
+function ended(service: TestService): Error {
+  return new Error(`the service has ended:\n${service.stderr().slice(-4_000)}`);
 }
 
 /** Each thread keeps the 19 MiB of a hash for the next one; that is none of the inputs' doing. */

@@ -21,6 +21,8 @@ export interface WebhookReceiver extends AsyncDisposable {
   readonly requests: readonly VerifiedWebhook[];
   /** Those that it has accepted. */
   readonly accepted: readonly VerifiedWebhook[];
+  /** Every request as it came: its headers, then its body. */
+  readonly texts: readonly string[];
   /** Why requests were not to be believed; must stay empty. */
   readonly refusals: readonly string[];
   /** The most requests that were open at once. */
@@ -33,6 +35,7 @@ export interface WebhookReceiver extends AsyncDisposable {
 export async function startReceiver(): Promise<WebhookReceiver> {
   const requests: VerifiedWebhook[] = [];
   const accepted: VerifiedWebhook[] = [];
+  const texts: string[] = [];
   const refusals: string[] = [];
   const secrets: string[] = [];
   let reaction: Reaction | undefined;
@@ -51,8 +54,9 @@ export async function startReceiver(): Promise<WebhookReceiver> {
   async function receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+    const { headers } = request;
+    texts.push(`${JSON.stringify(headers)}\n${Buffer.concat(chunks)}`);
     try {
-      const { headers } = request;
       const received = verifyWebhook(
         { headers, body: Buffer.concat(chunks) },
         { secrets, toleranceSeconds: TOLERANCE_SECONDS },
@@ -78,6 +82,7 @@ export async function startReceiver(): Promise<WebhookReceiver> {
     secrets,
     requests,
     accepted,
+    texts,
     refusals,
     openMax: () => openMax,
     react(next) {

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -17,15 +18,19 @@ export interface WeakenedCopy extends AsyncDisposable {
 /** Copies the project, as it stands with what is not committed yet, and edits the copy. */
 export async function makeWeakenedCopy(edits: readonly Edit[]): Promise<WeakenedCopy> {
   const folder = await mkdtemp(join(tmpdir(), "signet-weakened-"));
+  await using made = new AsyncDisposableStack();
+  made.defer(() => rm(folder, { recursive: true, force: true }));
   const listed = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
   const { stdout } = await promisify(execFile)("git", listed, { cwd: ROOT, maxBuffer: 2 ** 26 });
   for (const file of stdout.split("\0").filter(Boolean)) {
+    if (!existsSync(join(ROOT, file))) continue; // Deleted, which is not committed yet.
     await mkdir(dirname(join(folder, file)), { recursive: true });
     await copyFile(join(ROOT, file), join(folder, file));
   }
   for (const name of LINKED) await symlink(join(ROOT, name), join(folder, name));
   for (const edit of edits) await apply(folder, edit);
-  return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
+  const kept = made.move();
+  return { folder, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 async function apply(folder: string, edit: Edit): Promise<void> {
