@@ -28,7 +28,8 @@ export async function databaseText(url: string): Promise<string> {
  * and as the bytes that it is an encoding of.
  */
 export function formsOf(secret: string): string[] {
-  const tail = secret.split("_").at(-1) ?? "";
+  // Not from the last underscore on: base64url has that too, perhaps before the last letter.
+  const tail = secret.replace(/^(?:[a-z]+_)+/, "");
   const bytes = [
     Buffer.from(secret),
     Buffer.from(tail),

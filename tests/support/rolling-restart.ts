@@ -41,7 +41,8 @@ export interface RollingRestartOptions {
 }
 
 const PROCESSES = 2;
-const ATTEMPTS_MAX = 50;
+/** A balancer may take a process for dead for 2 s, and the other one is still starting then. */
+const REPEATS_MS_MAX = 15_000;
 const PAUSE_MS = 50;
 const PATIENCE_MS = 60_000;
 const ENV = {
@@ -135,14 +136,15 @@ async function openCallers(balancer: Balancer, key: string, count: number) {
 
   /** Makes a call again as long as it ends with UNAVAILABLE; undefined: it has failed. */
   async function call<T>(attempt: () => Promise<T>): Promise<T | undefined> {
-    for (let n = 1; ; n += 1) {
+    const deadlineMs = performance.now() + REPEATS_MS_MAX;
+    for (;;) {
       try {
         const answer = await attempt();
         counts.calls += 1;
         return answer;
       } catch (error) {
         const isPassing = error instanceof ConnectError && error.code === Code.Unavailable;
-        if (!isPassing || n === ATTEMPTS_MAX) {
+        if (!isPassing || performance.now() > deadlineMs) {
           failures.push(String(error));
           return undefined;
         }
