@@ -12,6 +12,7 @@ process.exit(await main());
 
 /** Runs the bench; a goal that is not met is a finding, not a failure. Returns the exit code. */
 async function main(): Promise<number> {
+  const interrupted = interruption();
   try {
     const options = parseOptions(process.argv.slice(2));
     const { soak: size, json } = options;
@@ -23,8 +24,11 @@ async function main(): Promise<number> {
     const rows = ROWS.flatMap(({ names }) => names.filter((name) => isWanted(options, name)));
     if (rows.length === 0) throw new TypeError(`no row has such a name (${USAGE})`);
     await using resources = new AsyncDisposableStack();
-    return await Promise.race([measureAll(options, resources), interruption()]);
+    return await Promise.race([measureAll(options, resources), interrupted]);
   } catch (error) {
+    // What is cleared away while it is made or used fails, and that is no failure of the bench.
+    const exitCode = await Promise.race([interrupted, undefined]);
+    if (exitCode !== undefined) return exitCode;
     console.error(`The bench has failed: ${error instanceof Error ? error.message : error}`);
     return 1;
   }
