@@ -19,7 +19,7 @@ async function main(): Promise<number> {
     if (size) {
       await using resources = new AsyncDisposableStack();
       const soaked = soak(size, json, resources, process.env).then(() => 0);
-      return await Promise.race([soaked, interruption()]);
+      return await Promise.race([soaked, interrupted]);
     }
     const rows = ROWS.flatMap(({ names }) => names.filter((name) => isWanted(options, name)));
     if (rows.length === 0) throw new TypeError(`no row has such a name (${USAGE})`);
