@@ -27,7 +27,7 @@ async function main(): Promise<number> {
     return await Promise.race([measureAll(options, resources), interrupted]);
   } catch (error) {
     // What is cleared away while it is made or used fails, and that is no failure of the bench.
-    const exitCode = await Promise.race([interrupted, undefined]);
+    const exitCode = await Promise.race([interrupted, Promise.resolve()]);
     if (exitCode !== undefined) return exitCode;
     console.error(`The bench has failed: ${error instanceof Error ? error.message : error}`);
     return 1;
