@@ -19,8 +19,8 @@ function project(name: string, timeoutMs: number, globalSetup: readonly string[]
 
 export default defineConfig({
   test: {
-    // Most tests wait for something else most of the time, so that one worker leaves a core idle.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Most tests wait for something else much of the time: fewer workers would leave cores idle.
+    maxWorkers: Math.max(2, availableParallelism()),
     projects: [
       project("unit", 30_000),
       project("architecture", 30_000),

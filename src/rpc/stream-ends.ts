@@ -203,7 +203,7 @@ function drained(bounds: StreamBounds, streams: number): StreamEnding {
   return { goodbye: GoodbyeReason.DRAINING, error, retryDelayMs };
 }
 
-/** Those that end together are given different delays, over a longer time if they are many. */
+/** Different for those that end together, over a longer time if they are many; at least 1 ms. */
 function returnDelayMs({ returnMs, returnMsPerStream }: StreamBounds, streams = 1): number {
-  return Math.round(Math.random() * Math.max(returnMs, streams * returnMsPerStream));
+  return Math.ceil((1 - Math.random()) * Math.max(returnMs, streams * returnMsPerStream));
 }
