@@ -47,6 +47,7 @@ const VARIABLES = z.object({
   SIGNET_MASTER_KEY_VERSION: wholeNumber(1, MASTER_KEY_VERSION_MAX).optional(),
   SIGNET_TLS_CERT_FILE: z.string().optional(),
   SIGNET_TLS_KEY_FILE: z.string().optional(),
+  SIGNET_HSTS_SUBDOMAINS: trueOrFalse().default(false),
   SIGNET_TRUSTED_PROXIES: addressRanges().default([]),
   SIGNET_INTERNAL_HOSTS: hostNames().default([]),
   SIGNET_BREACHED_PASSWORDS_URL: publicUrl().optional(),
@@ -106,6 +107,10 @@ function wholeNumber(min: number, max: number) {
   const problem = `must be a whole number from ${min} to ${max}`;
   const isRight = (value: string) => isWithin(value, min, max);
   return z.string().refine(isRight, problem).transform(Number);
+}
+
+function trueOrFalse() {
+  return z.enum(["true", "false"], "must be true or false").transform((value) => value === "true");
 }
 
 /** One for each core where it is said to be "auto". */

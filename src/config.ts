@@ -31,6 +31,8 @@ export interface Config {
   /** Present whenever `database` is; else made at the first start and kept in `dataDir`. */
   readonly masterKeys: MasterKeyConfig | undefined;
   readonly tls: TlsConfig | undefined;
+  /** Whether browsers are told to come by https to all hosts below that of `publicUrl`, too. */
+  readonly hstsSubdomains: boolean;
   /** Addresses and CIDR ranges whose forwarded headers are believed. */
   readonly trustedProxies: readonly string[];
   /** Hosts of one's own: outward calls may go to them at private addresses, and without TLS. */
@@ -143,6 +145,7 @@ function toConfig(variables: ConfigVariables): Config {
     operatorKey: variables.SIGNET_OPERATOR_KEY,
     masterKeys: toMasterKeys(variables),
     tls,
+    hstsSubdomains: variables.SIGNET_HSTS_SUBDOMAINS,
     trustedProxies: Object.freeze(variables.SIGNET_TRUSTED_PROXIES),
     internalHosts: Object.freeze(variables.SIGNET_INTERNAL_HOSTS),
     breachedPasswordsUrl: variables.SIGNET_BREACHED_PASSWORDS_URL,
@@ -261,6 +264,10 @@ function warnings(variables: ConfigVariables): string[] {
   const found: string[] = [];
   if (url && url.protocol === "http:" && !isLoopback(url.hostname)) {
     found.push("SIGNET_PUBLIC_URL should be an https:// URL: signing keys are fetched from it");
+  }
+  const comesByTls = variables.SIGNET_TLS_CERT_FILE || (url && url.protocol === "https:");
+  if (variables.SIGNET_HSTS_SUBDOMAINS && !comesByTls) {
+    found.push("SIGNET_HSTS_SUBDOMAINS has no effect: SIGNET_PUBLIC_URL is no https:// URL");
   }
   if (variables.DATABASE_URL && !url) {
     found.push("SIGNET_PUBLIC_URL is not set: tokens name localhost as their issuer");

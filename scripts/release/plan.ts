@@ -28,6 +28,7 @@ export function planRelease(
 ): ReleasePlan {
   // With the dot it is a file: without, npm takes it for a repository's name.
   const tarball = `./${OUTPUT}/signet-client-${version}.tgz`;
+  const bill = `${OUTPUT}/signet-${version}.cdx.json`;
   const tagged = image && hasDocker ? `${image}:${version}` : undefined;
   const paths = files.map(({ path }) => path);
   // A candidate must not be what `npm install signet-client` gets.
@@ -36,6 +37,7 @@ export function planRelease(
     builds: [
       step("build the client", "npm", "run", "build:client"),
       step("pack it", "npm", "pack", `./${OUTPUT}/client`, "--pack-destination", OUTPUT),
+      step("list what it is made of", "node", "scripts/build-sbom.ts", bill),
       step("build the console", "npm", "run", "build:console"),
       ...(tagged ? [step("build the image", "docker", ...imageWords(version, tagged))] : []),
     ],

@@ -1,5 +1,6 @@
 import type { NodeResponse } from "./answer-writer.ts";
 import type { NodeRequest, RequestTarget } from "./request-target.ts";
+import type { StrictTransport } from "./strict-transport.ts";
 
 /** One request, its response, and what is known of both. */
 export interface Exchange {
@@ -7,6 +8,6 @@ export interface Exchange {
   readonly response: NodeResponse;
   readonly target: RequestTarget;
   readonly clientAddress: string;
-  /** Whether the answer tells browsers to come to this host by https alone (RFC 6797). */
-  readonly strictTransport: boolean;
+  /** What the answer tells browsers of https. */
+  readonly strictTransport: StrictTransport;
 }

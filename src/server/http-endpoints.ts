@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Exchange } from "./exchange.ts";
 import type { Log } from "./log.ts";
 import { NO_SNIFFING } from "./no-sniffing.ts";
+import { NOTHING_STRICT } from "./strict-transport.ts";
 
 /** What an endpoint sees of a request; endpoints take no body. */
 export interface EndpointRequest {
@@ -57,7 +58,8 @@ export function createEndpointHandler(
     const found = find(target.path);
     if (found === undefined) return send(asked, unknownPath(request.headers));
     // What holds for Signet's own host need not hold for those behind a proxy.
-    const exchange = found.endpoint.isForProxies ? { ...asked, strictTransport: false } : asked;
+    const strictTransport = found.endpoint.isForProxies ? NOTHING_STRICT : asked.strictTransport;
+    const exchange = { ...asked, strictTransport };
     if (request.method !== "GET" && request.method !== "HEAD") {
       return send(exchange, refusal(405, "method_not_allowed", { allow: "GET, HEAD" }));
     }
@@ -82,9 +84,6 @@ export function refusal(
   return { status, headers: { "cache-control": "no-store", ...headers }, body: { error } };
 }
 
-/** For a year, of this host alone; what to say of others below the domain is not for Signet. */
-const STRICT_TRANSPORT = { "strict-transport-security": "max-age=31536000" } as const;
-
 /** Sends an answer with an entity tag, or 304 to a client that has the same already. */
 export function send(exchange: Exchange, answer: EndpointAnswer): void {
   const { request, response, strictTransport } = exchange;
@@ -95,7 +94,7 @@ export function send(exchange: Exchange, answer: EndpointAnswer): void {
   const ofBody = { "content-type": contentType, ...NO_SNIFFING };
   const headers: Record<string, string> = {
     ...(body.length > 0 && ofBody),
-    ...(strictTransport && STRICT_TRANSPORT),
+    ...strictTransport,
     ...answer.headers,
   };
   // A body that nobody reads would be taken for the next request on this socket.
@@ -116,6 +115,7 @@ export function send(exchange: Exchange, answer: EndpointAnswer): void {
   else response.end(body);
 }
 
+/** Tells whether a request may bring a body, by what its headers say. */
 export function mayHaveBody(headers: IncomingHttpHeaders): boolean {
   const length = headers["content-length"] ?? "0";
   return length !== "0" || headers["transfer-encoding"] !== undefined;

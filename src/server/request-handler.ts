@@ -8,6 +8,7 @@ import { discardBody } from "./leave-unread.ts";
 import type { Log } from "./log.ts";
 import { headerBytes, type NodeRequest, parseTarget } from "./request-target.ts";
 import type { RpcHandler } from "./rpc-handler.ts";
+import { NOTHING_STRICT, type StrictTransport } from "./strict-transport.ts";
 
 /** What {@link createRequestHandler} needs. */
 export interface RequestHandlerOptions {
@@ -16,8 +17,8 @@ export interface RequestHandlerOptions {
   readonly pages: HostedPages | undefined;
   readonly endpoints: (exchange: Exchange) => Promise<void>;
   readonly addresses: AddressResolver;
-  /** Whether people come by https, so that their browsers may be told to do so always. */
-  readonly strictTransport: boolean;
+  /** What browsers are told that come to Signet's own host. */
+  readonly strictTransport: StrictTransport;
   readonly log: Log;
 }
 
@@ -30,12 +31,12 @@ export function createRequestHandler(
   async function answer(request: NodeRequest, response: NodeResponse): Promise<void> {
     const clientAddress = addresses.clientAddress(request.socket.remoteAddress, request.headers);
     const target = parseTarget(request);
-    const common = { request, response, clientAddress, strictTransport: false };
+    const common = { request, response, clientAddress, strictTransport: NOTHING_STRICT };
     const refused = { ...common, target: { url: "", path: "" } };
     if (target === undefined) return send(refused, refusal(400, "malformed_request_target"));
     if (hasLargeHeaders(request)) return send(refused, refusal(431, "headers_too_large"));
-    if (rpc.has(target.path)) return await rpc.handle({ ...common, target });
     const exchange = { ...common, target, strictTransport };
+    if (rpc.has(target.path)) return await rpc.handle(exchange);
     if (pages?.has(target.path)) return await pages.handle(exchange);
     if (mayHaveBody(request.headers)) await discardBody(request, limits.discardMsMax);
     await endpoints(exchange);

@@ -29,6 +29,7 @@ import { reflectionServices } from "./reflection.ts";
 import { createRequestHandler } from "./request-handler.ts";
 import { createRpcHandler } from "./rpc-handler.ts";
 import { createDrain } from "./shutdown.ts";
+import { strictTransportOf } from "./strict-transport.ts";
 import { type WellKnown, wellKnownEndpoints } from "./well-known.ts";
 
 /** Where and how a server listens. */
@@ -41,6 +42,8 @@ export interface ServerConfig {
   readonly trustedProxies?: readonly string[];
   /** Where people reach Signet; with https, or with `tls`, browsers are told to stay with it. */
   readonly publicUrl?: string;
+  /** Whether they are told the same of all hosts below its domain; by default not. */
+  readonly hstsSubdomains?: boolean;
   /** What differs from {@link EDGE_LIMITS}. */
   readonly limits?: Partial<EdgeLimits>;
 }
@@ -108,8 +111,8 @@ export function createServer(options: ServerOptions): Server {
   const rpc = createRpcHandler({ routes, interceptors, browsers, calls, limits, refusal, log });
   const endpoints = createEndpointHandler(endpointsOf(options), log);
   const pages = options.pages && createHostedPages(options.pages, { calls, refusal, limits, log });
-  const { host, port, tls, publicUrl = "" } = config;
-  const strictTransport = tls !== undefined || publicUrl.startsWith("https://");
+  const { host, port, tls } = config;
+  const strictTransport = strictTransportOf(config);
   const ways = { rpc, pages, endpoints };
   const handle = createRequestHandler({ ...ways, addresses, strictTransport, limits, log });
   const take = takeStreams(options, { calls, refusal, addresses, browsers, limits, log });

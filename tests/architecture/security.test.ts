@@ -21,7 +21,8 @@ const SECTIONS: Readonly<Record<string, readonly number[]>> = {
 /** Chapters of which nothing applies, in one row each. */
 const CHAPTERS = ["5", "10", "17"];
 /** What may be said in place of a test, and what is shown by the page itself. */
-const WITHOUT_TEST = /^\*(Not met|Not applicable|Yours|Partly)\*|^Above\.$|^The image /;
+const WITHOUT_TEST =
+  /^\*(Not met|Not applicable|Yours|Partly)\*|^Above\.$|^The image |^\[SECURITY\.md\]/;
 
 const page = readFileSync("docs/security.md", "utf8");
 const rows = [...page.matchAll(/^\| (\d[\d.]*) \| (.+) \| (.+) \| (.*) \|$/gm)].map(

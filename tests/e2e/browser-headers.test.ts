@@ -18,6 +18,7 @@ const keys = createServiceKeys();
 let database: TestDatabase;
 let service: TestService;
 let plain: TestService;
+let wide: TestService;
 let siteId: string;
 
 beforeAll(async () => {
@@ -26,13 +27,15 @@ beforeAll(async () => {
   const [id, local] = ["https://id.signet.test", "http://id.signet.test"];
   service = await startService({ ...base, env: { SIGNET_PUBLIC_URL: id } });
   plain = await startService({ ...base, env: { SIGNET_PUBLIC_URL: local } });
+  const subdomains = { SIGNET_HSTS_SUBDOMAINS: "true" };
+  wide = await startService({ ...base, env: { SIGNET_PUBLIC_URL: id, ...subdomains } });
   const operator = grpcClients(service.url, service.operatorKey);
   const settings = { domains: [DOMAIN], publicCalls: true, origins: [ORIGIN] };
   siteId = await createSite(operator, settings);
 });
 
 afterAll(async () => {
-  for (const each of [service, plain, database]) await each?.[Symbol.asyncDispose]();
+  for (const each of [service, plain, wide, database]) await each?.[Symbol.asyncDispose]();
 });
 
 describe("a browser is told to believe the type of", () => {
@@ -134,6 +137,40 @@ describe("a browser is told to come by https alone", () => {
 
       expect([path, headers.get("strict-transport-security")]).toEqual([path, null]);
     }
+  });
+
+  test("by every answer to an RPC that a browser may send", async () => {
+    const json = { "content-type": "application/json" };
+    const post = { method: "POST", headers: json, body: JSON.stringify({ domain: DOMAIN }) };
+    const fromPage = { ...post, headers: { ...json, origin: ORIGIN } };
+    const asking = { origin: ORIGIN, "access-control-request-method": "POST" };
+    const preflight = { method: "OPTIONS", headers: asking };
+    const withText = { ...post, headers: { "content-type": "text/html" } };
+    for (const asked of [post, fromPage, { ...post, body: "{}" }, preflight, withText]) {
+      const { headers } = await fetch(service.url + RPC, asked);
+      const inClear = await fetch(plain.url + RPC, asked);
+
+      expect(headers.get("strict-transport-security")).toBe(STRICT);
+      expect(inClear.headers.get("strict-transport-security")).toBeNull();
+    }
+    const byGet = await getJson(service.url, RPC.slice(1), { domain: DOMAIN });
+    const page = { ":path": RPC, "content-type": "application/proto", origin: ORIGIN };
+    const overHttp2 = await callRawStream(service.port, { headers: page, body: [message()] });
+    expect(byGet.headers).toMatchObject({ "strict-transport-security": STRICT });
+    expect(overHttp2.headers).toMatchObject({ "strict-transport-security": STRICT });
+  });
+
+  test("and to the hosts below its own as well, where Signet is told so", async () => {
+    for (const path of [...PATHS(), `${RPC}?encoding=json`]) {
+      const { headers } = await fetch(wide.url + path);
+
+      expect([path, headers.get("strict-transport-security")]).toEqual([
+        path,
+        `${STRICT}; includeSubDomains`,
+      ]);
+    }
+    const { headers } = await fetch(`${wide.url}/forward-auth`);
+    expect(headers.get("strict-transport-security")).toBeNull();
   });
 
   test("and not by answers that a proxy passes on in the name of another host", async () => {

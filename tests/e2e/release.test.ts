@@ -36,6 +36,7 @@ describe("a release", () => {
     expect(commands).toEqual([
       "npm run build:client",
       "npm pack ./dist/client --pack-destination dist",
+      "node scripts/build-sbom.ts dist/signet-0.2.0.cdx.json",
       "npm run build:console",
       expect.stringMatching(
         /^docker build .* --tag registry\.example\.com\/team\/signet:0\.2\.0 \.$/,
@@ -120,6 +121,18 @@ describe("a release", () => {
     expect(clone.git("ls-remote", "origin")).toBe("");
   });
 
+  test("lists every package that Signet is made of, each with its digest", async () => {
+    const { metadata, components } = JSON.parse(await clone.read("dist/signet-0.2.0.cdx.json"));
+    const { packages } = JSON.parse(await clone.read("package-lock.json"));
+
+    expect(metadata.component).toMatchObject({ name: "signet", version: "0.2.0" });
+    const purls = (components as readonly Component[]).map(({ purl }) => purl);
+    expect(new Set(purls)).toEqual(new Set(purlsOf(packages)));
+    expect((components as readonly Component[]).filter(({ hashes }) => !hashes?.length)).toEqual(
+      [],
+    );
+  });
+
   test("is published where that is asked for, a candidate beside the newest release", async () => {
     await using registry = await startRegistry();
     await clone.write("../.npmrc", `//${new URL(registry.url).host}/:_authToken=secret\n`);
@@ -145,6 +158,21 @@ async function setBuilds(client: string): Promise<void> {
   const builds = { "build:client": client, "build:console": "mkdir -p dist/console" };
   const changed = { ...manifest, scripts: { ...scripts, ...builds } };
   await clone.write("package.json", `${JSON.stringify(changed, undefined, 2)}\n`);
+}
+
+/** What a bill of materials says of a package. */
+interface Component {
+  readonly purl: string;
+  readonly hashes?: readonly unknown[];
+}
+
+/** Names the packages of a lock file as a bill of materials does; an alias has the real name. */
+function purlsOf(packages: Readonly<Record<string, { name?: string; version: string }>>) {
+  const { "": _itself, ...others } = packages;
+  return Object.entries(others).map(([path, { name, version }]) => {
+    const real = name ?? path.replace(/^.*node_modules\//, "");
+    return `pkg:npm/${real.replace("@", "%40")}@${version}`;
+  });
 }
 
 function commit(message: string): void {

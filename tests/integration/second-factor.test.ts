@@ -3,6 +3,8 @@ import { generateSync } from "otplib";
 import { afterAll, describe, expect, test } from "vitest";
 import { Delivery } from "../../gen/signet/v1/auth_service_pb.ts";
 import { MfaPolicy } from "../../gen/signet/v1/site_pb.ts";
+import { hashRecoveryCode } from "../../src/crypto/recovery-code.ts";
+import { parseId, type SiteId, type UserId } from "../../src/model/id.ts";
 import {
   type Clients,
   grpcClients,
@@ -54,18 +56,30 @@ describe("a second factor", () => {
   test("takes a recovery code once, in any case and with or without hyphens", async () => {
     const person = await enrolled();
     const [code = ""] = person.recoveryCodes;
-    const recover = async (value: string) =>
-      backend.auth.completeMfa({
-        challengeToken: await challenge(person),
-        code: { case: "recoveryCode", value },
-      });
+    const typed = code.toUpperCase().replaceAll("-", "");
 
-    const { recoveryCodesLeft, session } = await recover(code.toUpperCase().replaceAll("-", ""));
-    const again = await refusal(recover(code));
+    const { recoveryCodesLeft, session } = await recover(person, typed);
+    const again = await refusal(recover(person, code));
 
     expect(recoveryCodesLeft).toBe(9);
     expect(session?.session?.amr).toEqual(["pwd", "mfa"]);
     expect(again).toMatchObject({ reason: "LOGIN_FAILED" });
+  });
+
+  test("takes a recovery code of an earlier version, which is shorter", async () => {
+    const person = await enrolled();
+    const [siteId, userId] = [parseId<SiteId>(site.siteId, ""), parseId<UserId>(person.userId, "")];
+    const value = "abcd-efgh-jkmn-pqrs";
+    const hash = hashRecoveryCode(siteId, userId, value).toString("hex");
+    await runAsAdmin(
+      database.adminUrl,
+      `insert into signet.recovery_codes (site_id, user_id, code_hash) values
+         ('${siteId}', '${userId}', '\\x${hash}')`,
+    );
+
+    const { recoveryCodesLeft } = await recover(person, value);
+
+    expect(recoveryCodesLeft).toBe(10);
   });
 
   test("leaves the challenge good after a wrong code, and void after a right one", async () => {
@@ -152,11 +166,7 @@ describe("a second factor", () => {
     const person = await enrolled();
     const own = grpcClients(service.url, person.accessToken);
     const { recoveryCodes } = await own.auth.regenerateRecoveryCodes({});
-    const use = async (value = "") =>
-      backend.auth.completeMfa({
-        challengeToken: await challenge(person),
-        code: { case: "recoveryCode", value },
-      });
+    const use = (value = "") => recover(person, value);
 
     expect(new Set(recoveryCodes).size).toBe(10);
     expect(await refusal(use(person.recoveryCodes[0]))).toMatchObject({ reason: "LOGIN_FAILED" });
@@ -264,6 +274,11 @@ function answer(challengeToken: string, totpCode: string) {
     challengeToken,
     code: { case: "totpCode", value: totpCode },
   });
+}
+
+async function recover(person: SignedIn, value: string) {
+  const challengeToken = await challenge(person);
+  return backend.auth.completeMfa({ challengeToken, code: { case: "recoveryCode", value } });
 }
 
 /** Its people have accounts from before, since registering alone signs nobody in. */

@@ -235,4 +235,19 @@ describe("parseConfig", () => {
     ]);
     expect(clear).toContainEqual(expect.stringContaining("SIGNET_PUBLIC_URL should be"));
   });
+
+  test("speaks for the hosts below its own only where it is told to, and reached by https", () => {
+    const told = { SIGNET_HSTS_SUBDOMAINS: "true" };
+    const byHttps = parseConfig({ ...told, SIGNET_PUBLIC_URL: "https://id.example" });
+    const tls = { SIGNET_TLS_CERT_FILE: "cert.pem", SIGNET_TLS_KEY_FILE: "key.pem" };
+
+    expect(parseConfig({}).hstsSubdomains).toBe(false);
+    expect(parseConfig({ SIGNET_HSTS_SUBDOMAINS: "false" }).hstsSubdomains).toBe(false);
+    expect(byHttps).toMatchObject({ hstsSubdomains: true, warnings: [] });
+    expect(parseConfig({ ...told, ...tls }).warnings).toEqual([]);
+    expect(parseConfig(told).warnings).toEqual([
+      expect.stringContaining("SIGNET_HSTS_SUBDOMAINS has no effect"),
+    ]);
+    expect(problemsOf({ SIGNET_HSTS_SUBDOMAINS: "yes" })).toContain("must be true or false");
+  });
 });

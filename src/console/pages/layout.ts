@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { type Html, html } from "../../model/html.ts";
 import { styleOf } from "./style.ts";
 import type { PageAnswer, PageSite } from "./visit.ts";
@@ -35,10 +36,13 @@ const HEADERS = {
   "cross-origin-resource-policy": "same-origin",
 } as const;
 
+/** The least that Content Security Policy 3 advises; a UUID has six random bits less. */
+const NONCE_BYTES = 16;
+
 /** Lays a page out, for every browser and without any script. */
 export function layOut(content: PageContent): PageAnswer {
   const { status, language, retryAfterSeconds } = content;
-  const nonce = crypto.randomUUID().replaceAll("-", "");
+  const nonce = randomBytes(NONCE_BYTES).toString("hex");
   return {
     status,
     headers: {
