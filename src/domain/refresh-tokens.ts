@@ -34,7 +34,10 @@ export interface RefreshedSession {
   readonly refreshToken: RefreshToken;
 }
 
-/** How long a used token gives its successor again: an answer may have been lost. */
+/**
+ * How long a used token gives its successor again: an answer may have been lost. Measured by the
+ * database's clock, the one that all processes share.
+ */
 const GRACE_MS = 10_000;
 
 /** Makes the first refresh token of a Session. */
@@ -69,7 +72,7 @@ export async function refreshSession(
     const now = deps.clock.now();
     const idleSeconds = known.site.lifetimes.sessionIdleSeconds;
     const [next, session, account] = await Promise.all([
-      rotate(tx, siteId, secret(text), presented.hash, now),
+      rotate(tx, siteId, secret(text), presented.hash),
       extendSession(tx, siteId, presented.hash, { now, idleSeconds }),
       findAccountOfRefreshToken(tx, siteId, presented.hash),
     ]);
@@ -104,18 +107,16 @@ async function rotate(
   siteId: SiteId,
   presented: Secret,
   tokenHash: Buffer,
-  now: Date,
 ): Promise<Rotation> {
   const successor = mintSiteSecret("refresh_token", siteId);
   const sealed = boxWithSecret(presented, boxScope(siteId), Buffer.from(successor.text.reveal()));
   const next = { tokenHash: successor.hash, sealed };
-  const rotated = await rotateRefreshToken(tx, siteId, tokenHash, next, now);
+  const rotated = await rotateRefreshToken(tx, siteId, tokenHash, next);
   if (rotated) return { stolen: false, successor: successor.text };
 
-  const used = await findUsedRefreshToken(tx, siteId, tokenHash);
+  const used = await findUsedRefreshToken(tx, siteId, tokenHash, GRACE_MS);
   if (!used) throw invalid();
-  const inGrace = now.getTime() - used.useTime.getTime() <= GRACE_MS;
-  if (!inGrace || !used.successorUnused) return { stolen: true, sessionId: used.sessionId };
+  if (!used.inGrace || !used.successorUnused) return { stolen: true, sessionId: used.sessionId };
   const opened = openWithSecret(presented, boxScope(siteId), used.successorSealed);
   if (!opened) throw new Error("the successor of a refresh token does not open");
   return { stolen: false, successor: secret(opened.toString()) };

@@ -142,8 +142,7 @@ async function takeOn(
   now: Date,
 ): Promise<TakenAttempt[]> {
   if (webhook.resumeTime && webhook.resumeTime > now) return [];
-  const endTime = new Date(now.getTime() + leaseMs);
-  const lease = { id: randomUUID(), endTime, underWayMax: underWayMax(webhook, now) };
+  const lease = { id: randomUUID(), ms: leaseMs, underWayMax: underWayMax(webhook, now) };
   const claims = await claimDeliveries(tx, ref, lease, now);
   if (claims.length === 0) return [];
   const positions = claims.map(({ position }) => position);

@@ -177,11 +177,15 @@ export async function nextDueTime(
   return rows[0]?.time ?? undefined;
 }
 
-/** Takes on attempts that are due, so that at most `underWayMax` are under way at once. */
+/**
+ * Takes on attempts that are due, so that at most `underWayMax` are under way at once. Whether a
+ * lease has ended goes by the database's clock: that of another process may be ahead of the one
+ * that has taken the attempt on, which it would make a second time meanwhile.
+ */
 export async function claimDeliveries(
   db: Queryable,
   { siteId, id }: WebhookRef,
-  lease: { readonly id: string; readonly endTime: Date; readonly underWayMax: number },
+  lease: { readonly id: string; readonly ms: number; readonly underWayMax: number },
   now: Date,
 ): Promise<Claim[]> {
   const { rows } = await db.query<{
@@ -193,18 +197,20 @@ export async function claimDeliveries(
     failures: number;
   }>(sql`
     update signet.webhook_deliveries d
-       set lease_id = ${lease.id}, next_attempt_time = ${lease.endTime}, attempts = d.attempts + 1
+       set lease_id = ${lease.id}, attempts = d.attempts + 1,
+           next_attempt_time = now() + ${lease.ms} * interval '1 millisecond'
      where d.site_id = ${siteId} and d.webhook_id = ${id}
        -- As an array it is looked up once, and not again for each row that a plan may try.
        and d.position = any (array(
              select w.position from signet.webhook_deliveries w
               where w.site_id = ${siteId} and w.webhook_id = ${id}
                 and w.state = 'pending' and w.next_attempt_time <= ${now}
+                and (w.lease_id is null or w.next_attempt_time <= now())
               order by w.next_attempt_time, w.position
               limit greatest(0, ${lease.underWayMax} - (
                 select count(*) from signet.webhook_deliveries u
                  where u.site_id = ${siteId} and u.webhook_id = ${id}
-                   and u.lease_id is not null and u.next_attempt_time > ${now}))))
+                   and u.lease_id is not null and u.next_attempt_time > now()))))
     returning d.position, d.epoch, d.previous_position, d.user_id, d.kind, d.failures`);
   return rows
     .map((row) => ({

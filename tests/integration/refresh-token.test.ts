@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
+import { withDirectClient } from "../../src/store/direct-client.ts";
 import { logIn, refusal, type SignedIn, signUp } from "../support/builders.ts";
 import { runAsAdmin } from "../support/database.ts";
 import { openSiteOnService } from "../support/site-on-service.ts";
@@ -29,6 +30,24 @@ describe("a refresh token", () => {
     const again = await refresh(refreshToken);
 
     expect(again).toBe(first);
+  });
+
+  test("waits for its Session before it holds its own row", async () => {
+    const { refreshToken, sessionId } = await signUp(backend);
+    const options = { url: database.adminUrl, name: "signet tests" };
+
+    const { refreshed } = await withDirectClient(options, async (client) => {
+      await client.query("begin");
+      await client.query(`select from signet.sessions where id = '${sessionId}' for update`);
+      const waiting = refresh(refreshToken);
+      await until(isRefreshWaiting);
+      await client.query(
+        `select from signet.refresh_tokens where session_id = '${sessionId}' for update nowait`,
+      );
+      return { refreshed: waiting }; // It goes on when this connection ends.
+    });
+
+    await expect(refreshed).resolves.toBeDefined();
   });
 
   test("used again after its grace ends its Session, and no other", async () => {
@@ -141,6 +160,15 @@ describe("a role taken away", () => {
 async function refresh(refreshToken: string): Promise<string> {
   const { tokens } = await backend.auth.refreshToken({ refreshToken });
   return tokens?.refreshToken ?? "";
+}
+
+async function isRefreshWaiting(): Promise<boolean> {
+  const waiting = await runAsAdmin(
+    database.adminUrl,
+    `select from pg_stat_activity where datname = current_database()
+        and wait_event_type = 'Lock' and query like '%refresh_tokens%'`,
+  );
+  return waiting.length > 0;
 }
 
 async function letGracePass({ sessionId }: SignedIn): Promise<void> {

@@ -1,4 +1,5 @@
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { stepWebhook } from "../../src/domain/webhook-work.ts";
 import { deleteWebhook } from "../../src/domain/webhooks.ts";
 import { openTestDatabase, runAsAdmin } from "../support/database.ts";
 import { until } from "../support/waiting.ts";
@@ -57,6 +58,25 @@ describe("several workers", () => {
 
     expect(receiver.requests).toHaveLength(300);
     expect(receiver.openMax()).toBeLessThanOrEqual(8);
+  });
+
+  test("take an attempt for lost by the database's clock, not by that of their own", async () => {
+    await using receiver = await startReceiver();
+    const ref = await trial.open(receiver);
+    await trial.fill(1);
+
+    const first = await stepWebhook(trial.deps, ref, []);
+    trial.shiftClock(60_000);
+    const meanwhile = await stepWebhook(trial.deps, ref, []);
+    await runAsAdmin(
+      adminUrl,
+      `update signet.webhook_deliveries set next_attempt_time = now()
+        where webhook_id = '${ref.id}'`,
+    );
+    const afterwards = await stepWebhook(trial.deps, ref, []);
+
+    const taken = [first, meanwhile, afterwards].map((step) => step.taken.length);
+    expect(taken).toEqual([1, 0, 1]);
   });
 
   test("leave a webhook alone that was deleted", async () => {

@@ -65,7 +65,7 @@ export function possibleFaults(): readonly FaultName[] {
 export type FaultName = (typeof FAULT_NAMES)[number];
 
 /** How a kind of fault is done; ends when its cause is gone, and fails if it touched nothing. */
-export type Strike = (scene: FaultScene, fault: PlannedFault) => Promise<void>;
+export type Strike = (scene: FaultScene, fault: PlannedFault, signal: AbortSignal) => Promise<void>;
 
 /** How long, and how often, a plan strikes. */
 export interface PlanOptions {
@@ -79,8 +79,8 @@ export interface PlanOptions {
 
 /** By less than this nobody notices that something has stopped. */
 const HOLD_MS_MIN = 800;
-/** Half of the time for which a used refresh token still answers, which clocks measure. */
-const STEP_SECONDS_MAX = 5;
+/** Twice the time for which a used refresh token still answers: the database alone tells that. */
+const STEP_SECONDS_MAX = 20;
 
 /** Makes the plan of a seed: in each round every kind once, in an order of its own. */
 export function planFaults(dice: Dice, options: PlanOptions): readonly PlannedFault[] {

@@ -1,10 +1,7 @@
 import type { Operation } from "./operation-log.ts";
 
-/**
- * For ten seconds a used refresh token gives its successor again; so much is left of them between
- * two processes whose clocks a run has set five seconds apart.
- */
-const GRACE_MS = 5_000;
+/** For so long a used refresh token gives its successor again, whatever clock a process has. */
+const GRACE_MS = 10_000;
 /** No call takes longer, however long it was on its way. */
 const DELAY_MS_MAX = 30_000;
 

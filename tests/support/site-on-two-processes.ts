@@ -17,10 +17,18 @@ export interface SiteOnTwoProcesses extends AsyncDisposable {
 const env = { SIGNET_RATE_LIMIT_PERCENT: "100000", LOG_LEVEL: "error" };
 
 /** Starts both processes and opens a Site. Dispose of it at the end. */
-export async function openSiteOnTwoProcesses(): Promise<SiteOnTwoProcesses> {
+export async function openSiteOnTwoProcesses({
+  secondEnv = {},
+}: {
+  /** Further variables of the second process alone. */
+  readonly secondEnv?: Readonly<Record<string, string>>;
+} = {}): Promise<SiteOnTwoProcesses> {
   const database = await openTestDatabase();
   const options = { databaseUrl: database.appUrl, keys: createServiceKeys(), env };
-  const services = await Promise.all([startService(options), startService(options)]);
+  const services = await Promise.all([
+    startService(options),
+    startService({ ...options, env: { ...env, ...secondEnv } }),
+  ]);
   const [{ url, operatorKey }] = services;
   const site = await openSite(createGrpcTransport({ baseUrl: url }), operatorKey);
   return {

@@ -35,7 +35,7 @@ describe("the checker of refresh tokens", () => {
   test("sees a Session that ends while its holder asks again in time", () => {
     const faults = listRefreshFaults([
       presented("t1", UNHEARD, 0),
-      presented("t1", REFUSED, 4_900),
+      presented("t1", REFUSED, 9_900),
     ]);
 
     expect(faults).toEqual(["the Session session has ended by itself: REFRESH_TOKEN_INVALID"]);
@@ -50,7 +50,7 @@ describe("the checker of refresh tokens", () => {
   test("lets a Session end whose holder comes back later than a lost answer allows", () => {
     const faults = listRefreshFaults([
       presented("t1", UNHEARD, 0),
-      presented("t1", REFUSED, 5_000),
+      presented("t1", REFUSED, 10_000),
     ]);
 
     expect(faults).toEqual([]);
