@@ -1,6 +1,6 @@
 import type { MirrorState } from "./mirror-storage.ts";
 import { isSameSums, readSums } from "./mirror-sums.ts";
-import type { SubscriptionItem } from "./subscription-item.ts";
+import type { CheckpointItem, SubscriptionItem } from "./subscription-item.ts";
 
 /**
  * What a checkpoint says of a Mirror: `equal`; `diverged`; or `unclear`, as rows that were
@@ -19,8 +19,11 @@ export function createCheckpointCheck(): (
   state: MirrorState,
 ) => CheckpointVerdict | undefined {
   let merges: bigint | undefined;
+  let last: CheckpointItem | undefined;
   return (item, state) => {
     if (item.type !== "checkpoint" || state.phase !== "tail") return undefined;
+    if (isSame(item, last)) return undefined; // It says nothing new.
+    last = item;
     const theirs = readSums(item.sums);
     const isComparable = item.position === state.position && item.position >= state.exactPosition;
     if (!theirs || !state.sums || !isComparable) return undefined;
@@ -29,4 +32,11 @@ export function createCheckpointCheck(): (
     if (isSameSums(theirs, state.sums)) return "equal";
     return isSettled ? "diverged" : "unclear";
   };
+}
+
+/** Whether one checkpoint has come twice. */
+function isSame(a: CheckpointItem, b: CheckpointItem | undefined): boolean {
+  const [time, other] = [a.serverTime, b?.serverTime];
+  if (!time || !other || a.position !== b?.position) return false;
+  return time.seconds === other.seconds && time.nanos === other.nanos;
 }

@@ -51,6 +51,7 @@ export function createMirrorRunner<Transaction>(options: RunnerOptions<Transacti
   let prepared: Promise<void> | undefined;
   let [standsBy, leads] = [false, false];
   let place = { position: 0n };
+  let ledRevision: bigint | undefined;
 
   function ready(): Promise<void> {
     prepared ??= storage.prepare().catch((error: unknown) => {
@@ -93,7 +94,7 @@ export function createMirrorRunner<Transaction>(options: RunnerOptions<Transacti
     if (!writer) {
       if (!standsBy) status.publish({ type: "standby" });
       standsBy = true;
-      health.noteHeard();
+      await noteLeader();
       health.noteBehind(0n);
       await pause(jitteredDelayMs(STANDBY, 1) + STANDBY.firstMs / 2, ended);
       return true;
@@ -112,6 +113,13 @@ export function createMirrorRunner<Transaction>(options: RunnerOptions<Transacti
       leads = false;
       await writer.release(failure);
     }
+  }
+
+  /** Whoever leads moves the state with every checkpoint; the lock alone may outlive its holder. */
+  async function noteLeader(): Promise<void> {
+    const { revision } = await storage.readState();
+    if (revision !== ledRevision) health.noteHeard();
+    ledRevision = revision;
   }
 
   function setWake(wake: () => void): void {

@@ -98,9 +98,7 @@ function pageStep(state: MirrorState, page: SnapshotPageItem): MirrorStep {
 function changesStep(state: MirrorState, item: ChangesItem): MirrorStep {
   const { previousPosition, position, cursor } = item;
   const follows = state.phase === "tail" || state.phase === "compare";
-  if (!follows || previousPosition > state.position) {
-    throw new Error(`changes after position ${state.position} are missing`);
-  }
+  if (!follows || previousPosition > state.position) throw missingChanges(state);
   const to = position > state.position ? { ...state, position, cursor } : { ...state };
   return { ...step(to), users: latestStates(item.changes.flatMap(({ user }) => user ?? [])) };
 }
@@ -118,7 +116,12 @@ function latestStates(users: readonly User[]): User[] {
 function afterCheckpoint(state: MirrorState, item: CheckpointItem): MirrorState {
   const { position, cursor } = item;
   if (state.phase === "snapshot") return { ...state, cursor };
-  return position < state.position ? state : { ...state, position, cursor };
+  if (position > state.position) throw missingChanges(state);
+  return position < state.position ? state : { ...state, cursor };
+}
+
+function missingChanges({ position }: MirrorState): Error {
+  return new Error(`changes after position ${position} are missing`);
 }
 
 function rangeAfter({ snapshotAfter }: MirrorState, upTo: string): IdRange {

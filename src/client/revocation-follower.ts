@@ -1,9 +1,11 @@
 import { hostname } from "node:os";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorReason } from "../../gen/signet/v1/error_pb.ts";
 import type { WatchRevocationsResponse } from "../../gen/signet/v1/sync_service_pb.ts";
 import { jitteredDelayMs, pause } from "./backoff.ts";
 import { reasonOf, retryDelayMsOf } from "./errors.ts";
 import { missedHeartbeatsMs } from "./frame-reader.ts";
+import { createHeartbeatClock, type HeartbeatClock } from "./heartbeat-clock.ts";
 import { createRevocationSet } from "./revocation-set.ts";
 import { openRevocationStream } from "./revocation-stream.ts";
 import { createStatusFeed, type SubscriptionStatus } from "./subscription-status.ts";
@@ -22,7 +24,7 @@ export interface RevocationFollower {
   /** Opens the stream, once; resolves when it is known how that went, or after 2 s. */
   start(): Promise<void>;
   refuses(token: CheckedToken): boolean;
-  /** Tells whether it would know: a heartbeat came within the time of three. */
+  /** Tells whether it would know: what it knows is no older than the time of three heartbeats. */
   isCurrent(): boolean;
   /** How long ago it last knew everything, in milliseconds; infinite if it never did. */
   staleMs(): number;
@@ -62,7 +64,7 @@ export function createRevocationFollower(options: FollowerOptions): RevocationFo
   let running: Promise<void> | undefined;
   let cursor = "";
   let leaseMs = 0;
-  /** When the last heartbeat came, on the clock that nobody sets. */
+  /** Up to when everything is known, on the clock that nobody sets. */
   let heardMs = Number.NEGATIVE_INFINITY;
   let off = false;
 
@@ -70,6 +72,7 @@ export function createRevocationFollower(options: FollowerOptions): RevocationFo
     let heard = false;
     const { openTransport, siteId } = options;
     const request = { siteId, cursor, clientId: CLIENT_ID, signal: ending.signal };
+    const clock = createHeartbeatClock();
     using frames = openRevocationStream(openTransport(), request);
     for (;;) {
       const result = await frames.next();
@@ -80,30 +83,38 @@ export function createRevocationFollower(options: FollowerOptions): RevocationFo
       if (frame.case === "goodbye") {
         return { heard, error: undefined, delayMs: Number(frame.value.retryDelayMs) };
       }
-      heard ||= frame.case === "heartbeat";
-      take(result.frame);
+      take(result.frame, clock);
+      if (frame.case !== "heartbeat") continue;
+      // What is read next is as late; another stream begins with what there is now.
+      if (!isCurrent()) return { heard, error: tooLate(), delayMs: 0 };
+      heard = true;
+      status.publish({ type: "live" });
+      started.resolve();
     }
   }
 
-  function take({ frame }: WatchRevocationsResponse): void {
+  function take({ frame }: WatchRevocationsResponse, clock: HeartbeatClock): void {
     switch (frame.case) {
       case "hello":
         leaseMs = missedHeartbeatsMs(frame.value.heartbeatMs);
+        clock.noteHello(frame.value.serverTime);
         return;
       case "revocationBatch":
         set.add(frame.value.revocations);
         ({ cursor } = frame.value);
         return;
       case "heartbeat":
-        heardMs = performance.now();
+        heardMs = Math.max(heardMs, clock.knownMs(frame.value.asOf));
         ({ cursor } = frame.value);
-        status.publish({ type: "live" });
-        started.resolve();
         return;
       case "goodbye":
       case undefined: // Of a newer Signet.
         return;
     }
+  }
+
+  function isCurrent(): boolean {
+    return off || performance.now() - heardMs < leaseMs;
   }
 
   async function follow(): Promise<void> {
@@ -153,11 +164,15 @@ export function createRevocationFollower(options: FollowerOptions): RevocationFo
       clearTimeout(late);
     },
     refuses: set.refuses,
-    isCurrent: () => off || performance.now() - heardMs < leaseMs,
+    isCurrent,
     staleMs: () => performance.now() - heardMs,
     readStatus: status.read,
     close,
   };
+}
+
+function tooLate(): ConnectError {
+  return new ConnectError("heartbeats come too late", Code.Unavailable);
 }
 
 function serverDelayMs(delayMs: number): number {

@@ -113,14 +113,19 @@ export async function writeHeartbeat(
   return rows[0]?.late === true;
 }
 
-/** Deletes what no token can outlive, by the clock of Signet. */
+/**
+ * Deletes what no token can outlive, by the clocks of Signet and of the database: of processes of
+ * Signet one may be ahead, and what another one has revoked must not go with it.
+ */
 export async function deleteExpired(
   db: MirrorConnection,
   { revocations }: RevocationNames,
   asOf: Timestamp,
 ): Promise<void> {
   await writing(db, async () => {
-    await db.query(`delete from ${revocations} where expire_time < $1`, [toTime(asOf)]);
+    await db.query(`delete from ${revocations} where expire_time < least($1, clock_timestamp())`, [
+      toTime(asOf),
+    ]);
   });
 }
 

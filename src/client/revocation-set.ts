@@ -1,4 +1,4 @@
-import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { Revocation } from "../../gen/signet/v1/change_pb.ts";
 import type { CheckedToken } from "./verified-token.ts";
 
@@ -9,32 +9,42 @@ export interface RevocationSet {
   refuses(token: CheckedToken): boolean;
 }
 
+/**
+ * Until when something matters, on both clocks of this machine. It is forgotten once both say so:
+ * one may be set for a moment, and a token is good by that one.
+ */
+interface Term {
+  readonly wallMs: number;
+  readonly steadyMs: number;
+}
+
 interface Raised {
   readonly generation: number;
-  readonly untilMs: number;
+  readonly term: Term;
 }
 
 const SWEEP_MS = 60_000;
 
 /** Makes an empty set. What no token can outlive is forgotten within a minute. */
 export function createRevocationSet(): RevocationSet {
-  /** Sessions and signing keys, which are UUIDs, with the time until which they matter. */
-  const ended = new Map<string, number>();
+  /** Sessions and signing keys, which are UUIDs. */
+  const ended = new Map<string, Term>();
   const generations = new Map<string, Raised>();
   let siteClosed = false;
-  let sweptMs = Date.now();
+  let sweptMs = performance.now();
 
-  function note({ subject, expireTime }: Revocation): void {
-    const untilMs = endMs(expireTime);
+  function note(revocation: Revocation): void {
+    const { subject } = revocation;
+    const term = termOf(revocation);
     switch (subject.case) {
       case "sessionEnded":
-        ended.set(subject.value.sessionId, untilMs);
+        ended.set(subject.value.sessionId, term);
         return;
       case "signingKeyWithdrawn":
-        ended.set(subject.value.keyId, untilMs);
+        ended.set(subject.value.keyId, term);
         return;
       case "generationRaised":
-        raise(subject.value.userId, { generation: Number(subject.value.generation), untilMs });
+        raise(subject.value.userId, { generation: Number(subject.value.generation), term });
         return;
       case "siteClosed":
         siteClosed = true;
@@ -50,17 +60,18 @@ export function createRevocationSet(): RevocationSet {
     if (!known || known.generation < raised.generation) generations.set(userId, raised);
   }
 
-  function sweep(nowMs: number): void {
-    if (nowMs - sweptMs < SWEEP_MS) return;
-    sweptMs = nowMs;
-    for (const [id, untilMs] of ended) if (untilMs < nowMs) ended.delete(id);
-    for (const [id, { untilMs }] of generations) if (untilMs < nowMs) generations.delete(id);
+  function sweep(): void {
+    const now: Term = { wallMs: Date.now(), steadyMs: performance.now() };
+    if (now.steadyMs - sweptMs < SWEEP_MS) return;
+    sweptMs = now.steadyMs;
+    for (const [id, term] of ended) if (isOver(term, now)) ended.delete(id);
+    for (const [id, { term }] of generations) if (isOver(term, now)) generations.delete(id);
   }
 
   return {
     add(revocations) {
       for (const revocation of revocations) note(revocation);
-      sweep(Date.now());
+      sweep();
     },
     refuses({ verified, keyId }) {
       const { sessionId, userId, generation } = verified;
@@ -71,7 +82,13 @@ export function createRevocationSet(): RevocationSet {
   };
 }
 
-/** Without a time it is kept for good. */
-function endMs(expireTime: Timestamp | undefined): number {
-  return expireTime ? timestampMs(expireTime) : Number.POSITIVE_INFINITY;
+/** Without times it is kept for good. */
+function termOf({ revokeTime, expireTime }: Revocation): Term {
+  const wallMs = expireTime ? timestampMs(expireTime) : Number.POSITIVE_INFINITY;
+  const lifeMs = revokeTime ? wallMs - timestampMs(revokeTime) : 0;
+  return { wallMs, steadyMs: performance.now() + lifeMs };
+}
+
+function isOver({ wallMs, steadyMs }: Term, now: Term): boolean {
+  return wallMs < now.wallMs && steadyMs < now.steadyMs;
 }

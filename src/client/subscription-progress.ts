@@ -27,10 +27,10 @@ export function createProgress(hasFilter: boolean): Progress {
 
   return {
     gapBefore(item) {
-      if (hasFilter || item.type !== "changes" || position === undefined) return undefined;
-      const { previousPosition } = item;
-      if (previousPosition <= position) return undefined;
-      const message = `changes after position ${position} are missing, up to ${previousPosition}`;
+      if (hasFilter || position === undefined) return undefined;
+      const reached = reachedBefore(item);
+      if (reached === undefined || reached <= position) return undefined;
+      const message = `changes after position ${position} are missing, up to ${reached}`;
       return new ConnectError(message, Code.DataLoss);
     },
     note(item) {
@@ -61,6 +61,13 @@ export function createProgress(hasFilter: boolean): Progress {
       }
     },
   };
+}
+
+/** Up to where everything was sent before the item, as it says; undefined: it does not. */
+function reachedBefore(item: SubscriptionItem): bigint | undefined {
+  if (item.type === "changes") return item.previousPosition;
+  // Without a filter nothing but batches moves a stream on.
+  return item.type === "checkpoint" ? item.position : undefined;
 }
 
 function larger(a: bigint, b: bigint): bigint {

@@ -3,6 +3,7 @@ import type { ApiKeyId, SessionId, SiteId, UserId } from "../model/id.ts";
 import type { LogRow } from "../store/changes.ts";
 import { liveRevocations } from "../store/revocations.ts";
 import type { Queryable } from "../store/sql.ts";
+import { beginTerm, type RevocationTerm, termsOver } from "./revocation-lifetime.ts";
 
 /** What this process knows of Sessions, generations, keys and Sites that have ended. */
 export interface LiveState {
@@ -29,7 +30,7 @@ const SWEEP_MS = 60_000;
 
 interface RaisedGeneration {
   readonly generation: number;
-  readonly untilMs: number;
+  readonly term: RevocationTerm;
 }
 
 /**
@@ -37,7 +38,7 @@ interface RaisedGeneration {
  * ids, so that another Site, or another kind, may have the same.
  */
 type EndedOfSite = Readonly<
-  Record<Exclude<RevocationNotice["kind"], "generation_raised">, Map<string, number>>
+  Record<Exclude<RevocationNotice["kind"], "generation_raised">, Map<string, RevocationTerm>>
 > & { readonly generations: Map<string, RaisedGeneration> };
 
 /**
@@ -48,16 +49,16 @@ type EndedOfSite = Readonly<
  */
 export function createLiveState(isFresh: () => boolean): LiveStateFeed {
   const sites = new Map<SiteId, EndedOfSite>();
-  let sweptMs = 0;
+  let sweptMs = performance.now();
 
   function endedOf(siteId: SiteId): EndedOfSite {
     const known = sites.get(siteId);
     if (known) return known;
     const ended = {
-      session_ended: new Map<string, number>(),
-      api_key_revoked: new Map<string, number>(),
-      signing_key_withdrawn: new Map<string, number>(),
-      site_closed: new Map<string, number>(),
+      session_ended: new Map<string, RevocationTerm>(),
+      api_key_revoked: new Map<string, RevocationTerm>(),
+      signing_key_withdrawn: new Map<string, RevocationTerm>(),
+      site_closed: new Map<string, RevocationTerm>(),
       generations: new Map<string, RaisedGeneration>(),
     };
     sites.set(siteId, ended);
@@ -65,26 +66,28 @@ export function createLiveState(isFresh: () => boolean): LiveStateFeed {
   }
 
   function note(siteId: SiteId, notice: RevocationNotice): void {
-    const untilMs = notice.expireTime.getTime();
+    const term = beginTerm(notice.expireTime);
     const ended = endedOf(siteId);
     if (notice.kind === "generation_raised") {
       const known = ended.generations.get(notice.subjectId);
       if (known && known.generation >= notice.generation) return;
-      ended.generations.set(notice.subjectId, { generation: notice.generation, untilMs });
+      ended.generations.set(notice.subjectId, { generation: notice.generation, term });
       return;
     }
-    ended[notice.kind].set(notice.subjectId, untilMs);
+    ended[notice.kind].set(notice.subjectId, term);
   }
 
-  function sweep(nowMs: number): void {
+  function sweep(): void {
+    const nowMs = performance.now();
     if (nowMs - sweptMs < SWEEP_MS) return;
     sweptMs = nowMs;
+    const isOver = termsOver();
     for (const [siteId, { generations, ...others }] of sites) {
       const ended = Object.values(others);
       for (const each of ended) {
-        for (const [id, untilMs] of each) if (untilMs < nowMs) each.delete(id);
+        for (const [id, term] of each) if (isOver(term)) each.delete(id);
       }
-      for (const [id, { untilMs }] of generations) if (untilMs < nowMs) generations.delete(id);
+      for (const [id, { term }] of generations) if (isOver(term)) generations.delete(id);
       if ([...ended, generations].every(({ size }) => size === 0)) sites.delete(siteId);
     }
   }
@@ -113,7 +116,7 @@ export function createLiveState(isFresh: () => boolean): LiveStateFeed {
           note(row.siteId, row.notice);
         }
       }
-      sweep(Date.now());
+      sweep();
     },
   };
 }

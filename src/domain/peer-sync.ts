@@ -5,7 +5,7 @@ import type { PeerConfig, PeerUser } from "../model/peer.ts";
 import type { User, UserRef } from "../model/user.ts";
 import type { PeerPage } from "../outbound/peer-changes.ts";
 import { insertCredentials } from "../store/credentials.ts";
-import { findPeerCopy, insertPeerCopy, updatePeerCopy } from "../store/peer-copies.ts";
+import { findPeerCopy, insertPeerCopy, setSourceVersion } from "../store/peer-copies.ts";
 import {
   leavePeerSync,
   notePeerConflict,
@@ -19,7 +19,7 @@ import { findUser, insertUser, lockUser, updateUser } from "../store/users.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
 import { isAllowedAddress } from "./peer-board.ts";
-import { newCopy, takenFields, toUndefinedIfTaken } from "./peer-copies.ts";
+import { followedFields, newCopy, toUndefinedIfTaken } from "./peer-copies.ts";
 import { changedFields, changesBetween } from "./user-changes.ts";
 import { write } from "./write.ts";
 
@@ -78,7 +78,7 @@ export async function applyPage(
     const applied = await write(deps, siteId, async (tx) => {
       // First of all: its row is locked until the commit, so that of two processes one goes on.
       if (!(await savePeerSync(tx, siteId, ref, place, deps.clock.now()))) return false;
-      for (const user of page.users) await applyUser(deps, tx, peer, user);
+      for (const user of page.users) await applyUser(deps, tx, peer, user, page);
       return true;
     }).catch(toUndefinedIfTaken);
     if (applied !== undefined) return applied;
@@ -94,12 +94,15 @@ async function applyUser(
   tx: Queryable,
   peer: PeerConfig,
   source: PeerUser,
+  { isSnapshot }: Pick<PeerPage, "isSnapshot">,
 ): Promise<void> {
   // One hop: who has come over there from elsewhere is taken from elsewhere.
   if (source.state === "deleted" || source.isCopy) return;
   const { siteId, name } = peer;
   const copy = await findPeerCopy(tx, siteId, name, source.id);
-  if (copy && source.version <= copy.sourceVersion) return;
+  // A sync begins anew where other fields are to be taken, or the Peer was restored: what it shows
+  // then is right whatever the versions say.
+  if (copy && !isSnapshot && source.version <= copy.sourceVersion) return;
   if (!copy && source.state !== "active") return;
   const locked = copy && (await lockUser(tx, siteId, copy.userId));
   if (locked && locked.user.state === "deleted") return;
@@ -108,7 +111,7 @@ async function applyUser(
   if (isConflict) return;
   if (copy && locked) {
     await updateCopy(deps, tx, peer, source, locked);
-    await updatePeerCopy(tx, siteId, { ...copy, sourceVersion: source.version });
+    await setSourceVersion(tx, siteId, { ...copy, sourceVersion: source.version });
   } else {
     await insertCopy(deps, tx, peer, source);
   }
@@ -160,7 +163,7 @@ async function updateCopy(
 ): Promise<void> {
   const { siteId, name } = peer;
   const now = deps.clock.now();
-  const after = { ...before, ...takenFields(peer, source), version, updateTime: now };
+  const after = { ...before, ...followedFields(peer, source, before), version, updateTime: now };
   const [kind, ...furtherKinds] = changesBetween(before, after);
   if (!kind) return;
   const body = deps.encodeUser(after);

@@ -10,6 +10,8 @@ import { readPeerUser } from "./peer-user.ts";
 export interface PeerPage {
   /** In the order in which they are to be taken. */
   readonly users: readonly PeerUser[];
+  /** Whether they are what the Users are, and not what has changed since. */
+  readonly isSnapshot: boolean;
   /** Users that are none by the rules here. */
   readonly malformed: number;
   /** For the next page. */
@@ -78,6 +80,7 @@ function toPage(peer: PeerConfig, answer: ListChangesResponse): PeerPage {
   const position = checkpoint?.position ?? changeBatch?.position ?? snapshotEnd?.tailPosition;
   return {
     users,
+    isSnapshot: snapshotPage !== undefined,
     cursor,
     malformed: messages.length - users.length,
     position: position === undefined ? undefined : toNumber(position),

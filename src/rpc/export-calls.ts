@@ -43,6 +43,7 @@ export function exportCalls(
 ): Pick<ServiceImpl<typeof UserService>, "exportUsers"> {
   const slots = createStreamSlots({
     eachMax: LIMITS.exportsPerCallerMax,
+    siteMax: LIMITS.exportsPerSiteMax,
     totalMax: LIMITS.exportsMax,
     refusal: "too_many_streams",
     retryDelayMs: 1_000,
@@ -59,7 +60,7 @@ export function exportCalls(
         filter: JSON.stringify([job.filter, projection, job.includePasswords]),
       };
       const after = openPageOf(deps, siteId, question, request.resumeToken);
-      const giveBack = slots.take(subscriberName(caller, "", clientAddressOf(values)));
+      const giveBack = slots.take(siteId, subscriberName(caller, "", clientAddressOf(values)));
       const call = beginLongCall(ends, siteId, caller);
       const page = { after: after && idFromBytes<UserId>(after), limit: LIMITS.pageSizeMax };
       const pages = exportUsers(job, page);

@@ -36,6 +36,7 @@ export function importCalls(
   const turns = createTurns(LIMITS.importTransactionsMax);
   const slots = createStreamSlots({
     eachMax: LIMITS.importsPerCallerMax,
+    siteMax: LIMITS.importsPerSiteMax,
     totalMax: LIMITS.importsMax,
     refusal: "too_many_streams",
     retryDelayMs: 1_000,
@@ -49,7 +50,7 @@ export function importCalls(
       const siteId = await knownSiteOf(deps.sites, caller, asked.siteId);
       const options = parseOptions(asked);
       const adoptHash = createHashAdopter(deps, caller, siteId, asked.firebase);
-      const giveBack = slots.take(subscriberName(caller, "", clientAddressOf(values)));
+      const giveBack = slots.take(siteId, subscriberName(caller, "", clientAddressOf(values)));
       const call = beginLongCall(ends, siteId, caller);
       try {
         const rules = { adoptHash, now: deps.clock.now() };

@@ -2,7 +2,6 @@ import { GoodbyeReason } from "../../gen/signet/v1/change_pb.ts";
 import type { SiteHead, SiteSums } from "../model/change.ts";
 import type { UserId } from "../model/id.ts";
 import type { FrameSink, SharedFrame } from "./frame-sink.ts";
-import type { StreamBounds } from "./stream-bounds.ts";
 import { CLIENT_LEFT, type StreamEnding, slowReader } from "./stream-ends.ts";
 import type { WatchDeps } from "./watch-deps.ts";
 import { goodbyeFrame } from "./watch-frames.ts";
@@ -67,7 +66,7 @@ export function createUserStream(
 
 /** Begins to watch over the stream's end; returns how to stop. */
 export function watchOver(
-  { ends, bounds }: WatchDeps,
+  shared: Pick<WatchDeps, "deps" | "ends" | "bounds">,
   stream: UserStream,
   ageEndMs: number,
 ): () => void {
@@ -76,14 +75,14 @@ export function watchOver(
   const leave = () => end(stream, CLIENT_LEFT);
   signal.addEventListener("abort", leave, { once: true });
   if (signal.aborted) leave();
-  const forget = ends.watch({
+  const forget = shared.ends.watch({
     kind: "users",
     siteId,
     caller,
     epoch,
     ageEndMs,
     end: (ending) => end(stream, ending),
-    tick: (nowMs) => tick(stream, bounds, nowMs),
+    tick: (nowMs) => tick(shared, stream, nowMs),
   });
   return () => {
     signal.removeEventListener("abort", leave);
@@ -164,7 +163,11 @@ export function placeCursor({ group, phase, position, after }: UserStream): stri
 }
 
 /** Looks whether the stream has to be cut, or has been silent for long enough. */
-function tick(stream: UserStream, bounds: StreamBounds, nowMs: number): void {
+function tick(
+  { deps, bounds }: Pick<WatchDeps, "deps" | "bounds">,
+  stream: UserStream,
+  nowMs: number,
+): void {
   const { group, phase, position, blockedMs, checkpointMs } = stream;
   if (stream.ending) return;
   const isBehind = phase !== "snapshot" && group.head() - position > bounds.behindMax;
@@ -173,6 +176,8 @@ function tick(stream: UserStream, bounds: StreamBounds, nowMs: number): void {
   if (isUnread || (isBehind && nowMs - (stream.behindMs ?? nowMs) > bounds.behindMsMax)) {
     end(stream, slowReader(bounds));
   } else if (blockedMs === undefined && nowMs + bounds.sweepMs >= checkpointMs) {
-    sendCheckpoint(stream, nowMs);
+    // That nothing is left says only who has looked: a process that is cut off from the log goes
+    // silent, so that its subscribers turn to another one.
+    if (phase !== "live" || deps.live.isFresh()) sendCheckpoint(stream, nowMs);
   }
 }

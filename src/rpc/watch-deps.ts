@@ -49,12 +49,14 @@ export function createWatchDeps(
     reads: createTurns(bounds.readsMax),
     streams: createStreamSlots({
       eachMax: LIMITS.streamsPerClientMax,
+      siteMax: LIMITS.streamsPerSiteMax,
       totalMax: LIMITS.streamsMax,
       refusal: "too_many_streams",
       retryDelayMs: 5_000,
     }),
     snapshots: createStreamSlots({
       eachMax: LIMITS.snapshotsPerClientMax,
+      siteMax: LIMITS.snapshotsPerSiteMax,
       totalMax: LIMITS.snapshotsMax,
       refusal: "catch_up_busy",
       retryDelayMs: 1_000,

@@ -66,7 +66,7 @@ export async function openWatch(
     heartbeatSeconds,
     signal,
   };
-  return { watch, release: streams.take(clientName) };
+  return { watch, release: streams.take(siteId, clientName) };
 }
 
 /**

@@ -83,7 +83,7 @@ export async function serveRevocationStream(
   const { users, revocations: log } = sources;
   const { deps, ends, streams } = users;
   const watch = await openRevocationWatch(deps, request, call);
-  const release = streams.take(watch.clientName);
+  const release = streams.take(watch.siteId, watch.clientName);
   const end = createStreamEnd(ends, { kind: "revocations", ...watch });
   const send = (frame: RevocationFrame) => sendInTime(users.bounds, sink, frame, end);
   try {
@@ -109,7 +109,7 @@ export async function pollRevocations(
   const { deps, ends, streams } = users;
   const watch = await openRevocationWatch(deps, request, call);
   const { siteId, clientName } = watch;
-  const release = waitMs > 0 ? streams.take(clientName) : undefined;
+  const release = waitMs > 0 ? streams.take(siteId, clientName) : undefined;
   const end = createStreamEnd(ends, { kind: "poll", ...watch }, waitMs);
   let place = watch.start;
   try {

@@ -59,7 +59,9 @@ export async function runUserStream(
   if (watch.signal.aborted) return;
   const start = startOf(shared, watch, head);
   const giveBack =
-    start.phase === "snapshot" ? shared.snapshots.take(watch.clientName) : () => undefined;
+    start.phase === "snapshot"
+      ? shared.snapshots.take(watch.siteId, watch.clientName)
+      : () => undefined;
   const ageMs = shared.ends.ageMs();
   const stream = createUserStream(shared, watch, sink, start);
   const forget = watchOver(shared, stream, performance.now() + ageMs);

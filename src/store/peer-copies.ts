@@ -49,6 +49,17 @@ export async function findCopyOf(
   return rows[0];
 }
 
+/** Notes which version was taken, and is all there is now: also one below that of before. */
+export async function setSourceVersion(
+  db: Queryable,
+  siteId: SiteId,
+  { peer, sourceUserId, sourceVersion }: PeerCopy,
+): Promise<void> {
+  await db.query(sql`
+    update signet.peer_copies set source_version = ${sourceVersion}
+     where site_id = ${siteId} and peer = ${peer} and source_user_id = ${sourceUserId}`);
+}
+
 /** Notes what was taken; of two, the newer version stays. */
 export async function updatePeerCopy(
   db: Queryable,

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
+import { timestampNow } from "@bufbuild/protobuf/wkt";
 import { Code } from "@connectrpc/connect";
 import { GoodbyeReason } from "../../gen/signet/v1/change_pb.ts";
 import { ErrorReason } from "../../gen/signet/v1/error_pb.ts";
@@ -84,6 +85,7 @@ interface Place {
 const PAGE_MAX = 3;
 const BATCH_MAX = 2;
 const BEAT_MS = 100;
+/** The Site that is served where none is named. */
 export const SITE_ID = "0190a000-0000-7000-8000-000000000000";
 
 /** Starts a Site without Users. */
@@ -195,7 +197,8 @@ export async function startSiteModel(siteId = SITE_ID): Promise<SiteModel> {
     const { count, xor } = sumsOf(users.values());
     const sums = { count, xor: faults.wrongSums ? xor ^ 1n : xor };
     const hasSums = !faults.noSums && position === log.length;
-    return { case: "checkpoint", value: { position: at, head, cursor, ...(hasSums && { sums }) } };
+    const value = { position: at, head, cursor, serverTime: timestampNow() };
+    return { case: "checkpoint", value: { ...value, ...(hasSums && { sums }) } };
   }
 
   function batchFrame(previous: number, batch: readonly User[]): Frame {

@@ -2286,6 +2286,7 @@ export const InvalidTokenReasonSchema: GenEnum<InvalidTokenReason> = /*@__PURE__
  *     this Site. Too many guesses at one account are told from a wrong one by nothing.
  *   - RESOURCE_EXHAUSTED / ERROR_REASON_OVERLOADED: the password could not be hashed in time;
  *     only RPCs that take a password.
+ *   - RESOURCE_EXHAUSTED / ERROR_REASON_MESSAGE_TOO_LARGE: the request is larger than 64 KiB.
  *   - UNAVAILABLE / ERROR_REASON_UNAVAILABLE, ERROR_REASON_SHUTTING_DOWN: try again.
  *   - INTERNAL / ERROR_REASON_INTERNAL: a bug.
  *
@@ -2419,8 +2420,9 @@ export const AuthService: GenService<{
    * An unknown identifier, a wrong password and an account that is locked, disabled, deleted
    * or not yet accepted look and last the same. Guesses are counted before the password is
    * hashed; a device that is known by its token may sign in while guesses from elsewhere are
-   * refused. A right password that is followed by no second factor counts as no guess. A hash made with older parameters or imported is made anew. A login from a
-   * device not seen before is told to the User by mail.
+   * refused. A right password that is followed by no second factor counts as no guess. A hash
+   * made with older parameters or imported is made anew. A login from a device not seen before
+   * is told to the User by mail.
    *
    * Errors:
    *   - UNAUTHENTICATED / ERROR_REASON_LOGIN_FAILED: no such User, wrong password, or an
@@ -2682,7 +2684,9 @@ export const AuthService: GenService<{
    * which then answers for the User's identity in place of a recent login.
    *
    * Answers OK whether or not the new address has an account; where it has one, its owner
-   * gets a mail that says so, and no link. A newer request voids the older.
+   * gets a mail that says so, and no link. A newer request voids the older, as does whatever
+   * ends all Sessions of the User or all others, such as a new password: it may have been
+   * asked for in one of them.
    *
    * Errors:
    *   - PERMISSION_DENIED / ERROR_REASON_RECENT_LOGIN_REQUIRED: call Reauthenticate first.

@@ -352,14 +352,15 @@ export const ChangeBatchSchema: GenMessage<ChangeBatch> = /*@__PURE__*/
 
 /**
  * Everything up to `position` has been delivered; sent when nothing else was for the time of a
- * heartbeat, and between batches at least as often.
+ * heartbeat, and between batches at least as often. A process that cannot read the log sends none.
  *
  * @generated from message signet.v1.Checkpoint
  */
 export type Checkpoint = Message<"signet.v1.Checkpoint"> & {
   /**
    * The position up to which everything that passes the filter has been delivered. During a
-   * snapshot it is where the Changes will begin.
+   * snapshot it is where the Changes will begin. Without a filter it never lies above what the
+   * subscriber has received; if it does, something was lost: resume from the last cursor.
    *
    * @generated from field: int64 position = 1;
    */
@@ -708,7 +709,8 @@ export type RevocationHeartbeat = Message<"signet.v1.RevocationHeartbeat"> & {
   /**
    * Every Revocation that was committed by this time, on the server's clock, has been
    * delivered. A verifier measures its own lease on its own monotonic clock, from the moment
-   * this frame arrives.
+   * this frame arrives or, where the frame has been late, from an earlier one: so long after it
+   * asked for the stream as this time is after the `server_time` of the RevocationHello.
    *
    * @generated from field: google.protobuf.Timestamp as_of = 1;
    */

@@ -63,7 +63,8 @@ export const ErrorReason = {
 
   /**
    * UNAUTHENTICATED: the caller's credential is missing, malformed, unknown, expired or
-   * revoked. Which of these is not told.
+   * revoked. Of these only a header that is missing or malformed is told, as `field` and
+   * `problem`.
    *
    * @generated from enum value: ERROR_REASON_CREDENTIAL_INVALID = 1;
    */

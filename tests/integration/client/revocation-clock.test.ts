@@ -2,6 +2,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Pool } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { RevocationSchema } from "../../../gen/signet/v1/change_pb.ts";
 import {
   type WatchRevocationsResponse,
   WatchRevocationsResponseSchema,
@@ -12,6 +13,8 @@ import { openTestDatabase, type TestDatabase } from "../../support/database.ts";
 import { until } from "../../support/waiting.ts";
 
 type Frame = NonNullable<MessageInitShape<typeof WatchRevocationsResponseSchema>["frame"]>;
+
+type RevocationInit = MessageInitShape<typeof RevocationSchema>;
 
 const SITE_ID = "01890a5d-ac96-774b-bcce-b302099a8057";
 const WAIT_MS_MAX = 20_000;
@@ -71,6 +74,29 @@ test("a stream that brings old heartbeats alone is left for another", async () =
   expect(age).toBeLessThan(25);
 });
 
+test("nothing goes before its time where Signet's clock is hours ahead", async () => {
+  await using place = openPlace(() => {
+    const [nowMs, aheadMs] = [Date.now(), 3 * HOUR_MS];
+    const revocations = [sessionEnded("over", nowMs - 2 * HOUR_MS), sessionEnded("matters", nowMs)];
+    const batch = { case: "revocationBatch", value: { revocations, cursor: "x" } } as const;
+    return [hello(nowMs + aheadMs), batch, heartbeat(nowMs + aheadMs - 1_000)];
+  });
+  await until(place.read, WAIT_MS_MAX);
+
+  const left = await until(async () => {
+    const ids = await place.listSubjects();
+    return ids.includes("over") ? undefined : ids;
+  }, WAIT_MS_MAX);
+
+  expect(left).toEqual(["matters"]);
+});
+
+function sessionEnded(sessionId: string, revokeMs: number): RevocationInit {
+  const revokeTime = timestampFromMs(revokeMs);
+  const expireTime = timestampFromMs(revokeMs + HOUR_MS);
+  return { subject: { case: "sessionEnded", value: { sessionId } }, revokeTime, expireTime };
+}
+
 function hello(serverMs: number): Frame {
   const value = { siteId: SITE_ID, heartbeatMs: 2_000, serverTime: timestampFromMs(serverMs) };
   return { case: "hello", value };
@@ -94,6 +120,10 @@ function openPlace(script: () => Frame[]) {
       );
       const { age, as_of_age: asOfAge } = rows[0] ?? {};
       return age ? { age: Number(age), asOfAge: Number(asOfAge) } : undefined;
+    },
+    async listSubjects(): Promise<unknown[]> {
+      const { rows } = await pool.query(`select subject_id from ${table}`);
+      return rows.map(({ subject_id: id }) => id);
     },
     [Symbol.asyncDispose]: () => mirror.close(),
   };

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { describe, expect, test } from "vitest";
 import { SumsSchema } from "../../../gen/signet/v1/change_pb.ts";
 import { UserSchema, UserState } from "../../../gen/signet/v1/user_pb.ts";
@@ -29,6 +30,14 @@ describe("a checkpoint", () => {
     ];
 
     expect(verdicts).toEqual(["unclear", "diverged", "unclear", "equal", "diverged"]);
+  });
+
+  test("that comes twice says nothing the second time", () => {
+    const check = createCheckpointCheck();
+    const twice = { ...checkpoint(5n, 4n), serverTime: timestampFromMs(1_000) };
+    const state = live({ position: 5n, count: 3n, merges: 1n });
+
+    expect([check(twice, state), check(twice, state)]).toEqual(["unclear", undefined]);
   });
 
   test.each([

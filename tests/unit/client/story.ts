@@ -10,6 +10,7 @@ export const STORY = [
   changes(2, "ada"),
   changes(3, "bob"),
 ];
+/** Where each frame of the story leaves whoever has read it. */
 export const CURSORS = ["s0", "s1", "s2", "p1", "p2", "p3"];
 
 /** Begins after the cursor, with a hello, and stays. */

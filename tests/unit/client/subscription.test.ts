@@ -157,14 +157,29 @@ describe("a subscription that loses its stream", () => {
     expect(server.requests.map(({ cursor }) => cursor)).toEqual(["", "p2"]);
   });
 
+  test("resumes from before a gap that a checkpoint alone shows", async () => {
+    await using server = await startWatchServer(async function* ({ cursor }, { signal }) {
+      yield hello(cursor || "p1");
+      if (cursor === "") yield* [changes(2, "ada"), checkpoint(4)];
+      else yield* [checkpoint(2, 4), changes(3, "ada"), changes(4, "bob"), checkpoint(4)];
+      await untilAborted(signal);
+    });
+
+    const items = await takeUntil(open(server.url).subscribe(), "p4");
+
+    const cursors = items.filter(({ type }) => type === "changes").map(({ cursor }) => cursor);
+    expect(cursors).toEqual(["p2", "p3", "p4"]);
+    expect(server.requests.map(({ cursor }) => cursor)).toEqual(["", "p2"]);
+  });
+
   test("lets positions jump under a filter", async () => {
     await using server = await startWatchServer(async function* (_request, { signal }) {
-      yield* [hello("p1"), changes(2, "ada"), changes(5, "ada", 4)];
+      yield* [hello("p1"), changes(2, "ada"), changes(5, "ada", 4), checkpoint(8)];
       await untilAborted(signal);
     });
     const filter = { userIds: ["ada"] };
 
-    await takeUntil(open(server.url).subscribe({ filter }), "p5");
+    await takeUntil(open(server.url).subscribe({ filter }), "p8");
 
     expect(server.requests).toMatchObject([{ filter: { userIds: ["ada"], kinds: [] } }]);
   });

@@ -9,6 +9,7 @@ import {
 } from "../../../src/client/index.ts";
 
 const SITE_ID = "0198c1f0-0000-7000-8000-000000000001";
+const USER_ID = "0198c1f0-0000-7000-8000-000000000002";
 const ES256 = await generateKeyPair("ES256", { extractable: true });
 const RS256 = await generateKeyPair("RS256", { extractable: true });
 const OTHER = await generateKeyPair("ES256");
@@ -48,7 +49,7 @@ function claims(more: object = {}): JWTPayload {
   return {
     iss: issuer,
     aud: ["shop", issuer],
-    sub: "0198c1f0-0000-7000-8000-000000000002",
+    sub: USER_ID,
     sid: "0198c1f0-0000-7000-8000-000000000003",
     gen: 4,
     roles: ["user"],
@@ -83,7 +84,7 @@ describe("a good token", () => {
     const verified = await verifier().verify(token);
 
     expect(verified).toEqual({
-      userId: "0198c1f0-0000-7000-8000-000000000002",
+      userId: USER_ID,
       siteId: SITE_ID,
       sessionId: "0198c1f0-0000-7000-8000-000000000003",
       generation: 4,
@@ -110,7 +111,7 @@ describe("a good token", () => {
     ["expired 25 s ago", { exp: seconds() - 25 }],
     ["is issued in 25 s", { iat: seconds() + 25 }],
   ])("may be from a clock that differs: it %s", async (_what, more) => {
-    await expect(verifier().verify(await sign(more))).resolves.toBeDefined();
+    await expect(verifier().verify(await sign(more))).resolves.toMatchObject({ userId: USER_ID });
   });
 
   test("is found by the Site's id and the address of Signet alike", async () => {
@@ -118,7 +119,7 @@ describe("a good token", () => {
 
     const same = createTokenVerifier({ url, siteId: SITE_ID, audience: "shop" });
 
-    await expect(same.verify(await sign())).resolves.toBeDefined();
+    await expect(same.verify(await sign())).resolves.toMatchObject({ userId: USER_ID });
   });
 });
 

@@ -58,8 +58,11 @@ export interface VerifierSettings {
 type Frame = NonNullable<MessageInitShape<typeof WatchRevocationsResponseSchema>["frame"]>;
 
 const SITE_ID = "0198c1f0-0000-7000-8000-000000000001";
+/** Whom its tokens are of. */
 export const USER_ID = "0198c1f0-0000-7000-8000-000000000002";
+/** The Session that they belong to. */
 export const SESSION_ID = "0198c1f0-0000-7000-8000-000000000003";
+/** The key that has signed them. */
 export const KEY_ID = "0198c1f0-0000-7000-8000-000000000005";
 const BEAT_MS = 20;
 /** Three of these are the lease. */

@@ -102,16 +102,19 @@ export function refusal(code: Code, reason: ErrorReason, retryDelayMs = 0): Conn
   return new ConnectError("refused", code, undefined, [{ desc: ErrorDetailSchema, value }]);
 }
 
+/** The first frame of a Site of two Users, with its head at 3. */
 export const hello = (cursor: string, more: object = {}): Frame => ({
   case: "hello",
   value: { siteId: "site", head: 3n, userCount: 2n, heartbeatSeconds: 15, cursor, ...more },
 });
 
+/** A page of a snapshot, with Users of version 1. */
 export const page = (cursor: string, ...ids: readonly string[]): Frame => ({
   case: "snapshotPage",
   value: { users: ids.map((id) => ({ id, version: 1n })), cursor },
 });
 
+/** The end of a snapshot: where its sums hold, and where its tail begins. */
 export const snapshotEnd = (cursor: string, position: number, tail: number): Frame => ({
   case: "snapshotEnd",
   value: { position: BigInt(position), tailPosition: BigInt(tail), cursor },
@@ -128,6 +131,7 @@ export const changes = (position: number, id: string, previous = position - 1): 
   },
 });
 
+/** A checkpoint of a reader that is up to date, unless the head lies further on. */
 export const checkpoint = (position: number, head = position): Frame => ({
   case: "checkpoint",
   value: { position: BigInt(position), head: BigInt(head), cursor: `p${position}` },

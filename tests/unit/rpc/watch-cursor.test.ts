@@ -44,6 +44,7 @@ describe("the cursor of a stream of Users", () => {
   test("is refused when any of its characters differs", () => {
     const cursor = sealWatchCursor(deps, SITE, "scope", TAIL);
 
+    expect(openWatchCursor(deps, SITE, "scope", cursor)).toEqual(TAIL);
     for (let at = 0; at < cursor.length; at += 1) {
       const other = cursor[at] === "A" ? "Q" : "A";
       const forged = cursor.slice(0, at) + other + cursor.slice(at + 1);
