@@ -1,6 +1,6 @@
 import type { AuditActorKind, AuditEntry, AuditFilter } from "../model/audit.ts";
 import type { AuditEventId, SiteId } from "../model/id.ts";
-import { fragment, type Queryable, sql } from "./sql.ts";
+import { type Fragment, fragment, indexed, type Queryable } from "./sql.ts";
 
 interface EntryRow {
   readonly id: AuditEventId;
@@ -20,6 +20,10 @@ interface EntryRow {
   readonly hash: Buffer | null;
 }
 
+const EVENT_COLUMNS = fragment`
+  id, kind, create_time, actor_kind, actor_id, subject_kind, subject_id, details, personal,
+  client_ip, salt`;
+
 const COLUMNS = fragment`
   e.id, e.kind, e.create_time, e.actor_kind, e.actor_id, e.subject_kind, e.subject_id,
   (select coalesce(jsonb_object_agg(d.key, d.value), '{}')
@@ -36,10 +40,12 @@ export async function listChain(
   { from, limit }: { readonly from: number; readonly limit: number },
 ): Promise<AuditEntry[]> {
   // A range with two ends is read from the index, whatever is known of the table's size.
-  const { rows } = await db.query<EntryRow>(sql`
+  const { rows } = await db.query<EntryRow>(indexed`
     select ${COLUMNS}
       from signet.audit_links l
-      join signet.audit_events e on e.site_id = l.site_id and e.id = l.event_id
+     cross join lateral (
+       select ${EVENT_COLUMNS} from signet.audit_events
+        where site_id = ${siteId} and id = l.event_id limit 1) e
      where l.site_id = ${siteId} and l.sequence >= ${from} and l.sequence < ${from + limit}
      order by l.sequence`);
   return rows.map((row) => toEntry(siteId, row));
@@ -51,7 +57,7 @@ export async function hasLinksFrom(
   siteId: SiteId,
   sequence: number,
 ): Promise<boolean> {
-  const { rows } = await db.query<{ found: boolean }>(sql`
+  const { rows } = await db.query<{ found: boolean }>(indexed`
     select coalesce(max(sequence), 0) >= ${sequence} as found
       from signet.audit_links
      where site_id = ${siteId}`);
@@ -63,48 +69,68 @@ export async function listEvents(
   db: Queryable,
   siteId: SiteId,
   filter: AuditFilter,
-  page: {
-    readonly after: AuditEventId | undefined;
-    readonly oldestFirst: boolean;
-    readonly limit: number;
-  },
+  page: EventPage,
 ): Promise<AuditEntry[]> {
   const order = page.oldestFirst ? fragment`id` : fragment`id desc`;
-  const later = page.oldestFirst ? fragment`>` : fragment`<`;
+  const pageOf = (ofKind: Fragment) => fragment`
+    select id
+      from signet.audit_events
+     where site_id = ${siteId}
+       and ${ofKind}
+       and ${passes(filter)}
+       and ${boundsOf(filter, page)}
+     order by ${order}
+     limit ${page.limit}`;
   // Each kind is read by itself, in order, from the index on kinds.
-  const ofKind = filter.kinds.length > 0 ? fragment`e.kind = wanted.kind` : fragment`true`;
-  const { rows } = await db.query<EntryRow>(sql`
-    select ${COLUMNS}
-      from (
+  const found =
+    filter.kinds.length === 0
+      ? pageOf(fragment`true`)
+      : fragment`
         select one_kind.id
-          from unnest(${filter.kinds.length > 0 ? filter.kinds : [""]}::text[]) as wanted (kind)
-         cross join lateral (
-           select e.id
-             from signet.audit_events e
-            where e.site_id = ${siteId}
-              and ${ofKind}
-              and (${page.after ?? null}::uuid is null or e.id ${later} ${page.after ?? null})
-              and (${filter.actorId ?? null}::text is null
-                   or (e.actor_id = ${filter.actorId ?? null} and e.actor_id <> ''))
-              and (${filter.subjectId ?? null}::uuid is null
-                   or e.subject_id = ${filter.subjectId ?? null})
-              and (${boundOf(filter.timeFrom)}::uuid is null
-                   or e.id >= ${boundOf(filter.timeFrom)})
-              and (${boundOf(filter.timeUntil)}::uuid is null
-                   or e.id < ${boundOf(filter.timeUntil)})
-            order by ${order}
-            limit ${page.limit}) as one_kind
-         order by ${order}
-         limit ${page.limit}) as found
-      join signet.audit_events e on e.site_id = ${siteId} and e.id = found.id
-      left join signet.audit_links l on l.site_id = ${siteId} and l.event_id = e.id
-     order by e.${order}`);
+          from unnest(${filter.kinds}::text[]) as wanted (kind)
+         cross join lateral (${pageOf(fragment`kind = wanted.kind`)}) as one_kind
+         order by one_kind.${order}
+         limit ${page.limit}`;
+  const { rows } = await db.query<EntryRow>(indexed`
+    select ${COLUMNS}
+      from (${found}) as found
+     cross join lateral (
+       select ${EVENT_COLUMNS} from signet.audit_events
+        where site_id = ${siteId} and id = found.id limit 1) e
+      left join lateral (
+       select sequence, record, previous_hash, hash from signet.audit_links
+        where site_id = ${siteId} and event_id = found.id limit 1) l on true
+     order by found.${order}`);
   return rows.map((row) => toEntry(siteId, row));
 }
 
+interface EventPage {
+  readonly after: AuditEventId | undefined;
+  readonly oldestFirst: boolean;
+  readonly limit: number;
+}
+
+/** What a filter asks of an event besides its kind and its time. */
+function passes({ actorId, subjectId }: AuditFilter): Fragment {
+  const byActor =
+    actorId === undefined ? fragment`true` : fragment`(actor_id = ${actorId} and actor_id <> '')`;
+  return subjectId === undefined ? byActor : fragment`${byActor} and subject_id = ${subjectId}`;
+}
+
+/** Where the log is entered, and where it is left. */
+function boundsOf(
+  { timeFrom, timeUntil }: AuditFilter,
+  { after, oldestFirst }: EventPage,
+): Fragment {
+  const isLater = oldestFirst ? fragment`id >` : fragment`id <`;
+  return fragment`
+    ${after ? fragment`${isLater} ${after}` : fragment`true`}
+    and ${timeFrom ? fragment`id >= ${boundOf(timeFrom)}` : fragment`true`}
+    and ${timeUntil ? fragment`id < ${boundOf(timeUntil)}` : fragment`true`}`;
+}
+
 /** The least id that an event of this millisecond can have: ids begin with their time. */
-function boundOf(time: Date | undefined): string | null {
-  if (!time) return null;
+function boundOf(time: Date): string {
   const ms = Math.min(Math.max(time.getTime(), 0), 2 ** 48 - 1);
   const hex = ms.toString(16).padStart(12, "0");
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;

@@ -1,6 +1,6 @@
 import type { Notice, SiteHead, SiteSums, UserChange, UserChangeKind } from "../model/change.ts";
 import { idFromBytes, idToBytes, type SiteId, type UserId } from "../model/id.ts";
-import { enqueue, fragment, hot, type Queryable, sql } from "./sql.ts";
+import { enqueue, fragment, hot, indexed, type Queryable, sql } from "./sql.ts";
 
 /** The channel on which processes wake each other's readers after a commit. */
 export const CHANGE_CHANNEL = "signet_changes";
@@ -151,7 +151,7 @@ export async function listUserChanges(
   siteId: SiteId,
   page: { readonly after: number; readonly limit: number },
 ): Promise<UserChange[]> {
-  const { rows } = await db.query<ChangeRow>(sql`
+  const { rows } = await db.query<ChangeRow>(indexed`
     select ${COLUMNS} from signet.changes
      where site_id = ${siteId} and position > ${page.after}
      order by position
@@ -165,10 +165,13 @@ export async function findUserChanges(
   siteId: SiteId,
   positions: readonly number[],
 ): Promise<UserChange[]> {
-  const { rows } = await db.query<ChangeRow>(sql`
-    select ${COLUMNS} from signet.changes
-     where site_id = ${siteId} and position = any(${positions}::bigint[])
-     order by position`);
+  const { rows } = await db.query<ChangeRow>(indexed`
+    select c.*
+      from (select distinct unnest(${positions}::bigint[]) as wanted order by wanted) given
+     cross join lateral (
+       select ${COLUMNS} from signet.changes
+        where site_id = ${siteId} and position = wanted limit 1) c
+     order by wanted`);
   return rows.map(toLogRow).filter((row) => row.type === "user_change");
 }
 

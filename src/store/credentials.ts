@@ -1,6 +1,6 @@
 import type { SiteId, UserId } from "../model/id.ts";
 import type { UserSignIn, UserState } from "../model/user.ts";
-import { enqueue, hot, type Queryable, sql } from "./sql.ts";
+import { enqueue, hot, indexed, type Queryable, sql } from "./sql.ts";
 
 /** A stored password: the PHC string, and the version of the pepper that went in. */
 export interface StoredPassword {
@@ -68,7 +68,7 @@ export async function findSignIn(
     failed_logins: number;
     lock_expire_time: Date | null;
     active_sessions: number;
-  }>(sql`
+  }>(indexed`
     select c.last_login_time, coalesce(g.guesses, 0) as failed_logins, g.lock_expire_time,
            (select count(*)::integer from signet.sessions s
              where s.site_id = c.site_id and s.user_id = c.user_id and s.end_time is null

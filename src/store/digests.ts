@@ -1,6 +1,6 @@
 import type { SiteId, UserId } from "../model/id.ts";
 import type { LeafRow } from "../model/leaf-sums.ts";
-import { type Queryable, sql } from "./sql.ts";
+import { indexed, type Queryable } from "./sql.ts";
 
 /** A part of a Site's Users, as far as digests go. */
 export interface DigestChunk {
@@ -31,7 +31,7 @@ export async function readDigests(
   siteId: SiteId,
   { after = LOWEST_ID as UserId, limit }: { readonly after?: UserId; readonly limit: number },
 ): Promise<DigestChunk> {
-  const { rows } = await db.query<{ last: UserId | null; packed: Buffer | null }>(sql`
+  const { rows } = await db.query<{ last: UserId | null; packed: Buffer | null }>(indexed`
     select max(u.id::text collate "C")::uuid as last,
            string_agg(int4send(u.leaf)
                         || substr(sha256(uuid_send(u.id) || int8send(u.version)), 1, 8), '')
@@ -55,7 +55,7 @@ export async function listLeafRows(
   siteId: SiteId,
   { leaves, after, limit }: LeafPage,
 ): Promise<LeafRow[]> {
-  const { rows } = await db.query<LeafRow>(sql`
+  const { rows } = await db.query<LeafRow>(indexed`
     select wanted.leaf, r.id, r.version
       from unnest(${leaves}::integer[]) with ordinality as wanted (leaf, ordinal)
      cross join lateral (

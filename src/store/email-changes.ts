@@ -1,6 +1,6 @@
 import type { EmailAddress } from "../model/email-address.ts";
 import type { EmailChangeId, SiteId, UserId } from "../model/id.ts";
-import { hot, type Queryable, sql } from "./sql.ts";
+import { hot, indexed, type Queryable, sql } from "./sql.ts";
 
 /** A change of address that was asked for. */
 export interface EmailChange {
@@ -32,7 +32,7 @@ export async function deletePendingEmailChange(
   siteId: SiteId,
   userId: UserId,
 ): Promise<void> {
-  await db.query(sql`
+  await db.query(indexed`
     delete from signet.email_changes
      where site_id = ${siteId} and user_id = ${userId} and confirm_time is null`);
 }
@@ -57,7 +57,7 @@ export async function findPendingEmailChange(
   siteId: SiteId,
   userId: UserId,
 ): Promise<EmailChange | undefined> {
-  const { rows } = await db.query<EmailChange>(sql`
+  const { rows } = await db.query<EmailChange>(indexed`
     select id, user_id as "userId", old_email as "oldEmail", new_email as "newEmail",
            redirect_url as "redirectUrl"
       from signet.email_changes

@@ -14,6 +14,7 @@ export interface ListenerHandlers {
   onState?(state: ListenerState): void;
 }
 
+/** Whether notifications arrive. */
 export type ListenerState = "listening" | "disconnected";
 
 /** One followed channel. */
@@ -22,6 +23,7 @@ export interface Listener extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** What {@link createListener} needs. */
 export interface ListenerOptions {
   readonly url: string;
   readonly channel: string;

@@ -1,6 +1,6 @@
 import type { EmailChangeId, SessionId, SiteId, UserId } from "../model/id.ts";
 import { traceHeaders } from "../model/tracing.ts";
-import { enqueue, hot, type Queryable } from "./sql.ts";
+import { enqueue, hot, type Queryable, sql } from "./sql.ts";
 
 /** A mail with a link; the worker mints the token when it renders. */
 export interface LinkMailJob {
@@ -46,7 +46,7 @@ export type MailJob = LinkMailJob | EmailChangeMailJob | NewDeviceMailJob | Noti
 /** The name of the task that sends mails. */
 export const MAIL_TASK = "send_mail";
 
-const ATTEMPTS_MAX = 25; // With graphile-worker's exponential delays: about three days.
+const ATTEMPTS_MAX = 25; // With graphile-worker's exponential delays: about four days.
 
 /** Puts a mail into the queue, in the transaction of the act that it tells of. */
 export async function addMailJob(db: Queryable, job: MailJob): Promise<void> {
@@ -55,4 +55,28 @@ export async function addMailJob(db: Queryable, job: MailJob): Promise<void> {
     select graphile_worker.add_job(${MAIL_TASK}, ${payload}::json,
                                    max_attempts => ${ATTEMPTS_MAX})`;
   await enqueue(db, statement);
+}
+
+/**
+ * Has mails of a Site tried anew that have used up their attempts, the oldest first and at most
+ * `limit` of them. Returns how many. The queue works across Sites, and so is asked for one.
+ */
+export async function retryDeadMails(
+  db: Queryable,
+  siteId: SiteId,
+  limit: number,
+): Promise<number> {
+  const { rows } = await db.query<{ retried: number }>(sql`
+    select count(*) as retried
+      from graphile_worker.reschedule_jobs(
+             array(select j.id
+                     from graphile_worker._private_jobs j
+                     join graphile_worker._private_tasks t on t.id = j.task_id
+                    where t.identifier = ${MAIL_TASK}
+                      and j.payload ->> 'siteId' = ${siteId}
+                      and j.attempts >= j.max_attempts
+                    order by j.id
+                    limit ${limit}),
+             run_at => now(), attempts => 0)`);
+  return rows[0]?.retried ?? 0;
 }

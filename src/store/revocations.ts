@@ -1,7 +1,7 @@
 import type { RevocationKey, RevocationNotice, SiteRevocation } from "../model/change.ts";
 import type { SiteId, UserId } from "../model/id.ts";
 import { appendNotice } from "./changes.ts";
-import { enqueue, hot, type Queryable, sql } from "./sql.ts";
+import { enqueue, hot, indexed, type Queryable, sql } from "./sql.ts";
 
 /** A revocation that still matters, of any Site. */
 export interface Revocation {
@@ -50,7 +50,8 @@ export async function liveRevocations(db: Queryable): Promise<Revocation[]> {
 }
 
 /**
- * Lists at most `limit` revocations of the Site that still matter, in the order of their keys.
+ * Lists at most `limit` revocations of the Site that still matter by the clock of this process or
+ * of the database, in the order of their keys.
  * What is added before the page is not seen: follow the log from before the first page on.
  */
 export async function listRevocations(
@@ -59,10 +60,10 @@ export async function listRevocations(
   page: { readonly after: RevocationKey | undefined; readonly limit: number; readonly now: Date },
 ): Promise<SiteRevocation[]> {
   const { after, limit, now } = page;
-  const { rows } = await db.query<PublishedRow>(sql`
+  const { rows } = await db.query<PublishedRow>(indexed`
     select kind, subject_id, user_id, generation, create_time, expire_time
       from signet.revocations
-     where site_id = ${siteId} and expire_time > ${now}
+     where site_id = ${siteId} and expire_time > least(${now}, now())
        and (kind, subject_id) > (${after?.kind ?? ""}, ${after?.subjectId ?? NO_ID}::uuid)
      order by kind, subject_id
      limit ${limit}`);

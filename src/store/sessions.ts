@@ -1,6 +1,6 @@
 import type { SessionId, SiteId, UserId } from "../model/id.ts";
 import type { Session } from "../model/session.ts";
-import { enqueue, fragment, hot, type Queryable, type Reader, sql } from "./sql.ts";
+import { enqueue, fragment, hot, indexed, type Queryable, type Reader } from "./sql.ts";
 
 interface SessionRow {
   readonly id: SessionId;
@@ -54,11 +54,14 @@ export async function listLiveSessions(
   userId: UserId,
   page: { readonly after: SessionId | undefined; readonly limit: number; readonly now: Date },
 ): Promise<Session[]> {
-  const { rows } = await db.query<SessionRow>(sql`
-    select ${COLUMNS} from signet.sessions
-     where site_id = ${siteId} and user_id = ${userId} and end_time is null
-       and idle_expire_time > ${page.now}
-       and (${page.after ?? null}::uuid is null or id < ${page.after ?? null})
+  // All of the User's are found before they are put in order, not the Site's gone through for them.
+  const { rows } = await db.query<SessionRow>(indexed`
+    with alive as materialized (
+      select ${COLUMNS} from signet.sessions
+       where site_id = ${siteId} and user_id = ${userId} and end_time is null
+         and idle_expire_time > ${page.now})
+    select ${COLUMNS} from alive
+     where ${page.after ?? null}::uuid is null or id < ${page.after ?? null}
      order by id desc
      limit ${page.limit}`);
   return rows.map(toSession);
@@ -143,7 +146,7 @@ export async function endSessionsOfUser(
   now: Date,
   kept?: SessionId,
 ): Promise<number> {
-  const { rowCount } = await db.query(sql`
+  const { rowCount } = await db.query(indexed`
     update signet.sessions set end_time = ${now}
      where site_id = ${siteId} and user_id = ${userId} and end_time is null
        and id is distinct from ${kept ?? null}::uuid`);

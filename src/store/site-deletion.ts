@@ -1,5 +1,5 @@
 import type { SiteId, UserId, WebhookId } from "../model/id.ts";
-import { type Queryable, sql } from "./sql.ts";
+import { fragment, indexed, type Queryable, sql } from "./sql.ts";
 import type { WebhookRef } from "./webhook-work.ts";
 
 /** A Site as far as its deletion is concerned. */
@@ -102,12 +102,12 @@ export async function nextUsers(
   siteId: SiteId,
   page: { readonly after: UserId | undefined; readonly limit: number; readonly scanMax: number },
 ): Promise<UserStretch> {
-  const { rows } = await db.query<{ id: UserId; living: boolean }>(sql`
+  const { rows } = await db.query<{ id: UserId; living: boolean }>(indexed`
     with stretch as materialized (
       select id, state <> 'deleted' as living
         from signet.users
        where site_id = ${siteId}
-         and id > coalesce(${page.after ?? null}::uuid, '00000000-0000-0000-0000-000000000000')
+         and ${page.after ? fragment`id > ${page.after}` : fragment`true`}
        order by id
        limit ${page.scanMax})
     select id, living from stretch

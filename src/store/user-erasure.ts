@@ -1,5 +1,5 @@
 import type { SiteId, UserId } from "../model/id.ts";
-import { fragment, type Queryable, sql } from "./sql.ts";
+import { fragment, indexed, type Queryable } from "./sql.ts";
 
 /**
  * Removes what tells of people besides the Users themselves: what they sign in with, what waits
@@ -11,31 +11,33 @@ export async function eraseUserData(
   userIds: readonly UserId[],
   now: Date,
 ): Promise<void> {
-  const theirs = fragment`site_id = ${siteId} and user_id = any(${userIds}::uuid[])`;
-  await db.query(sql`
-    with credentials as (
-      delete from signet.credentials where ${theirs}
+  const theirs = fragment`given g where x.site_id = ${siteId} and x.user_id = g.user_id`;
+  await db.query(indexed`
+    with given as materialized (
+      select user_id from unnest(${userIds}::uuid[]) as user_id
+    ), credentials as (
+      delete from signet.credentials x using ${theirs}
     ), one_time_tokens as (
-      delete from signet.one_time_tokens where ${theirs}
+      delete from signet.one_time_tokens x using ${theirs}
     ), email_changes as (
-      delete from signet.email_changes where ${theirs}
+      delete from signet.email_changes x using ${theirs}
     ), totp_factors as (
-      delete from signet.totp_factors where ${theirs}
+      delete from signet.totp_factors x using ${theirs}
     ), recovery_codes as (
-      delete from signet.recovery_codes where ${theirs}
+      delete from signet.recovery_codes x using ${theirs}
     ), login_challenges as (
-      delete from signet.login_challenges where ${theirs}
+      delete from signet.login_challenges x using ${theirs}
     ), guess_counts as (
-      delete from signet.guess_counts
-       where site_id = ${siteId} and account_id = any(${userIds}::uuid[])
+      delete from signet.guess_counts x
+       using given g where x.site_id = ${siteId} and x.account_id = g.user_id
     ), login_attempts as (
-      delete from signet.login_attempts where ${theirs}
+      delete from signet.login_attempts x using ${theirs}
     ), known_devices as (
-      delete from signet.known_devices where ${theirs}
+      delete from signet.known_devices x using ${theirs}
     )
-    update signet.sessions
+    update signet.sessions x
        set end_time = coalesce(end_time, ${now}), client_ip = '', client_user_agent = ''
-     where ${theirs}`);
+      from ${theirs}`);
 }
 
 /** What takes the place of a User that the transaction has locked. */
@@ -54,7 +56,7 @@ export async function putTombstones(
   tombstones: readonly Tombstone[],
   now: Date,
 ): Promise<void> {
-  await db.query(sql`
+  await db.query(indexed`
     with gone as (
       select id, version, previous_version, body
         from unnest(${tombstones.map(({ id }) => id)}::uuid[],

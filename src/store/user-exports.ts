@@ -2,7 +2,8 @@ import type { SiteId, UserId } from "../model/id.ts";
 import type { User } from "../model/user.ts";
 import type { UserFilter } from "../model/user-filter.ts";
 import type { StoredPassword } from "./credentials.ts";
-import { type Queryable, sql } from "./sql.ts";
+import { type Fragment, fragment, indexed, type Queryable } from "./sql.ts";
+import { passes } from "./user-lists.ts";
 import { toUser, USER_COLUMNS, type UserRow } from "./users.ts";
 
 /** A stretch of the Users of a Site, in the order of their ids. */
@@ -22,27 +23,13 @@ export async function readExportStretch(
   filter: UserFilter,
   page: { readonly after: UserId | undefined; readonly limit: number; readonly scanMax: number },
 ): Promise<ExportStretch> {
-  const { role, emailVerified, createTimeFrom, updateTimeFrom, prefix } = filter;
-  const emailPrefix = prefix?.of === "email" ? prefix.text : null;
-  const usernamePrefix = prefix?.of === "username" ? prefix.text : null;
-  const { rows } = await db.query<UserRow & { readonly passes: boolean }>(sql`
+  const { rows } = await db.query<UserRow & { readonly passes: boolean }>(indexed`
     with scanned as materialized (
       select ${USER_COLUMNS},
-             coalesce(
-               state = any(${filter.states})
-               and (${role ?? null}::text is null or ${role ?? null} = any(roles))
-               and (${emailVerified ?? null}::boolean is null
-                    or email_verified = ${emailVerified ?? null})
-               and (${createTimeFrom ?? null}::timestamptz is null
-                    or create_time >= ${createTimeFrom ?? null})
-               and (${updateTimeFrom ?? null}::timestamptz is null
-                    or update_time >= ${updateTimeFrom ?? null})
-               and (${emailPrefix}::text is null or starts_with(email, ${emailPrefix}))
-               and (${usernamePrefix}::text is null or starts_with(username, ${usernamePrefix})),
-               false) as passes
+             coalesce(${passes(filter)} and ${hasPrefix(filter)}, false) as passes
         from signet.users
        where site_id = ${siteId}
-         and id > coalesce(${page.after ?? null}::uuid, '00000000-0000-0000-0000-000000000000')
+         and ${page.after ? fragment`id > ${page.after}` : fragment`true`}
        order by id
        limit ${page.scanMax}
     )
@@ -55,6 +42,12 @@ export async function readExportStretch(
   return { users, end: users.length === page.limit ? users.at(-1)?.id : rows.at(-1)?.id };
 }
 
+function hasPrefix({ prefix }: UserFilter): Fragment {
+  if (!prefix) return fragment`true`;
+  const name = prefix.of === "email" ? fragment`email` : fragment`username`;
+  return fragment`starts_with(${name}, ${prefix.text})`;
+}
+
 /** Finds the stored passwords of Users; those without one are left out. */
 export async function findPasswords(
   db: Queryable,
@@ -65,7 +58,7 @@ export async function findPasswords(
     user_id: UserId;
     password_hash: string;
     pepper_version: number;
-  }>(sql`
+  }>(indexed`
     select user_id, password_hash, pepper_version
       from signet.credentials
      where site_id = ${siteId} and user_id = any(${ids}::uuid[]) and password_hash is not null`);

@@ -2,7 +2,7 @@ import type { UserChangeKind } from "../model/change.ts";
 import type { SiteId, UserId } from "../model/id.ts";
 import type { User } from "../model/user.ts";
 import type { ImportedPassword } from "../model/user-import.ts";
-import { hot, type Queryable, sql } from "./sql.ts";
+import { hot, indexed, type Queryable, sql } from "./sql.ts";
 import { toTaken, toUser, USER_COLUMNS, type UserRow } from "./users.ts";
 
 /** The names that rows have, by which Users are found. */
@@ -67,11 +67,14 @@ export async function lockVersions(
   ids: readonly UserId[],
 ): Promise<LockedVersion[]> {
   const { rows } = await db.query<LockedVersion>(hot`
-    select id, version, greatest(version, signet.version_floor()) + 1 as "nextVersion"
-      from signet.users
-     where site_id = ${siteId} and id = any(${ids}::uuid[])
-     order by id
-       for no key update`);
+    select u.*
+      from (select distinct unnest(${ids}::uuid[]) as named order by named) given
+     cross join lateral (
+       select id, version, greatest(version, signet.version_floor()) + 1 as "nextVersion"
+         from signet.users
+        where site_id = ${siteId} and id = named
+        limit 1
+          for no key update) u`);
   return rows;
 }
 
@@ -178,7 +181,7 @@ export async function updateImports(
   const users = changed.map(({ after }) => after);
   const bodies = joinBodies(changed);
   await db
-    .query(sql`
+    .query(indexed`
     with given as materialized (
       select *
         from unnest(

@@ -1,7 +1,9 @@
+import { escapeLiteral } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { newId, type SiteId, type UserId } from "../../src/model/id.ts";
 import { LIVE_STATES, type UserFilter } from "../../src/model/user-filter.ts";
-import { type Queryable, sql } from "../../src/store/sql.ts";
+import { toParameter } from "../../src/store/parameter.ts";
+import { type Queryable, type Statement, sql } from "../../src/store/sql.ts";
 import { type ListPlace, listUsers, scanUsers } from "../../src/store/user-lists.ts";
 import { createBareSite } from "../support/bare-site.ts";
 import { openTestDatabase, type TestDatabase } from "../support/database.ts";
@@ -84,16 +86,13 @@ interface PlanNode {
   readonly Plans?: readonly PlanNode[];
 }
 
-/** Has the service's own statements explained, under its role. */
+/** Has the service's own statements explained as they are planned, under its role. */
 async function plansOf(filter: UserFilter, after: ListPlace | undefined): Promise<PlanNode[]> {
   const plans: PlanNode[] = [];
   await database.db.inSite(siteId, async (tx) => {
     const explained: Queryable = {
       async query(statement) {
-        const text = `explain (analyze, format json) ${statement.text}`;
-        const { rows } = await tx.query({ ...statement, text });
-        const [{ Plan: plan } = { Plan: undefined }] = rows[0]?.["QUERY PLAN"] ?? [];
-        if (!plan) throw new Error("there is no plan");
+        const plan = await explain(tx, statement);
         plans.push(plan);
         return await tx.query(sql`select where false`);
       },
@@ -102,6 +101,23 @@ async function plansOf(filter: UserFilter, after: ListPlace | undefined): Promis
     await scanUsers(explained, siteId, filter, { after, scanMax: SCAN_MAX });
   });
   return plans;
+}
+
+/** What is explained directly is planned for its values; what is prepared before is not. */
+async function explain(
+  tx: Queryable,
+  { text, values = [], ...kind }: Statement,
+): Promise<PlanNode> {
+  const given = values.map((value) => escapeLiteral(toParameter(value)?.toString() ?? ""));
+  await tx.query({ ...kind, text: `prepare explained as ${text}` });
+  const { rows } = await tx.query({
+    ...kind,
+    text: `explain (analyze, format json) execute explained (${given.join(", ")})`,
+  });
+  await tx.query({ ...kind, text: "deallocate explained" });
+  const [{ Plan: plan } = { Plan: undefined }] = rows[0]?.["QUERY PLAN"] ?? [];
+  if (!plan) throw new Error("there is no plan");
+  return plan;
 }
 
 function nodesOf(plan: PlanNode): PlanNode[] {
