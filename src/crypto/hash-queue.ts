@@ -27,6 +27,8 @@ export interface HashQueueStats {
 
 /** The line in front of argon2. */
 export interface HashQueue {
+  /** How many hash at once. */
+  readonly concurrency: number;
   /**
    * Says that a caller of the Site is about to `run`, once it has done what comes before. Returns
    * what takes that back, to be called right before `run`. Refuses a caller for whom there would be
@@ -141,16 +143,24 @@ export function createHashQueue(options: HashQueueOptions): HashQueue {
   /** Hands the place to the next in line, if there is one. */
   function finish(beginMs: number): void {
     counts.completedTotal++;
-    hashMs += NEWEST_WEIGHT * (performance.now() - beginMs - hashMs);
+    // Longer than anybody waits tells no more than that: one Site's costly hashes, imported from
+    // elsewhere, must not speak for all.
+    const ms = Math.min(performance.now() - beginMs, waitMsMax);
+    hashMs += NEWEST_WEIGHT * (ms - hashMs);
     const next = line.next();
     if (next) next.start();
     else counts.running--;
   }
 
   return {
+    concurrency,
+
     announce(siteId) {
       const ahead = line.length() + coming.values().reduce((sum, number) => sum + number, 0);
-      const isFull = waitMs(ahead) > LINE_SHARE * waitMsMax;
+      // A place that is free is no wait, whatever the hashes before have taken: were it refused, no
+      // other hash would ever correct the estimate.
+      const isFree = counts.running + ahead < concurrency;
+      const isFull = !isFree && waitMs(ahead) > LINE_SHARE * waitMsMax;
       if (isFull && isLongest(siteId)) throw overloaded();
       coming.set(siteId, (coming.get(siteId) ?? 0) + 1);
       return () => {

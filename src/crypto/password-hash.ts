@@ -4,7 +4,7 @@ import type { SiteId } from "../model/id.ts";
 import { type Secret, secret } from "../model/secret.ts";
 import { createEnvelope, type Envelope } from "./envelope.ts";
 import { openFirebaseHash } from "./firebase-hash.ts";
-import type { HashCaller, HashQueue } from "./hash-queue.ts";
+import { createHashQueue, type HashCaller, type HashQueue } from "./hash-queue.ts";
 import { readImportedHash } from "./imported-hash.ts";
 import { openHash } from "./sealed-hash.ts";
 import { currentSubkey, type Subkeys } from "./subkeys.ts";
@@ -61,6 +61,9 @@ export async function createPasswordHasher(
 ): Promise<PasswordHasher> {
   const nobody = await hashNow(subkeys, secret(randomBytes(32).toString("base64url")));
   const keys = { subkeys, envelope: createEnvelope(subkeys) };
+  // A hash that was made elsewhere may take seconds: half of the places are left to those of here,
+  // or one Site's imported Users would keep everybody else from signing in.
+  const foreignQueue = createHashQueue({ concurrency: Math.ceil(queue.concurrency / 2) });
   return {
     announce: queue.announce,
 
@@ -68,14 +71,13 @@ export async function createPasswordHasher(
 
     async verify(caller, password, stored) {
       const check = checkOf(keys, caller.siteId, stored ?? nobody, password);
-      const matches = await queue.run(caller, check);
+      const run = () => queue.run(caller, check);
+      const isForeign = stored !== undefined && !hasOwnParameters(stored);
+      const matches = await (isForeign ? foreignQueue.run(caller, run) : run());
       return matches && stored !== undefined;
     },
 
-    needsRehash: ({ phc, pepperVersion }) =>
-      pepperVersion !== subkeys.current ||
-      !phc.startsWith("$argon2id$") ||
-      argon2.needsRehash(phc, PARAMETERS),
+    needsRehash: (stored) => stored.pepperVersion !== subkeys.current || !hasOwnParameters(stored),
 
     canVerify: ({ phc, pepperVersion }) =>
       pepperVersion === UNPEPPERED
@@ -84,6 +86,11 @@ export async function createPasswordHasher(
           readImportedHash(phc) !== undefined &&
           subkeys.derive(pepperVersion, PEPPER_PURPOSE, undefined) !== undefined,
   };
+}
+
+function hasOwnParameters({ phc, pepperVersion }: PasswordHash): boolean {
+  if (pepperVersion === UNPEPPERED || !phc.startsWith("$argon2id$")) return false;
+  return !argon2.needsRehash(phc, PARAMETERS);
 }
 
 async function hashNow(subkeys: Subkeys, password: Secret): Promise<PasswordHash> {

@@ -57,7 +57,7 @@ export async function owesFactor(
 }
 
 /** Returns what is taken of a User: the fields of the Peer's list, and no others. */
-export function takenFields({ userFields }: PeerConfig, source: PeerUser): Partial<User> {
+function takenFields({ userFields }: PeerConfig, source: PeerUser): Partial<User> {
   const fields: Readonly<Record<PeerField, Partial<User>>> = {
     display_name: { displayName: source.displayName },
     email: { email: source.email },
@@ -68,6 +68,16 @@ export function takenFields({ userFields }: PeerConfig, source: PeerUser): Parti
     username: { username: source.username },
   };
   return Object.assign({}, ...userFields.map((name) => fields[name]));
+}
+
+/**
+ * Returns what is taken for a User who is here. What was verified here is the address of before:
+ * of another one a Peer whose word on that is not taken says nothing.
+ */
+export function followedFields(peer: PeerConfig, source: PeerUser, { email }: User): Partial<User> {
+  const fields = takenFields(peer, source);
+  const isOther = "email" in fields && fields.email !== email;
+  return isOther ? { emailVerified: false, ...fields } : fields;
 }
 
 /** Makes a User of one of a Peer, as it is there. */
@@ -133,7 +143,8 @@ async function completeCopy(
   if (locked?.user.state !== "active" || stored) return undefined;
   const now = deps.clock.now();
   const { user: before, nextVersion: version } = locked;
-  const fields = { ...takenFields(peer, source), passwordChangeTime: now, updateTime: now };
+  const taken = followedFields(peer, source, before);
+  const fields = { ...taken, passwordChangeTime: now, updateTime: now };
   const after = { ...before, ...fields, version };
   const others = changesBetween(before, after);
   const kinds: [UserChangeKind, ...UserChangeKind[]] = ["user_password_changed", ...others];

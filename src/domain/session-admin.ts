@@ -8,7 +8,7 @@ import type { Queryable } from "../store/sql.ts";
 import { findUser } from "../store/users.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
-import { endAllSessions, endSessionNow } from "./sessions.ts";
+import { endAllSessions, endSessionNow, forgetEmailChange } from "./sessions.ts";
 import { write } from "./write.ts";
 
 /** Tells whether the caller may deal with the Sessions of this User. */
@@ -110,6 +110,7 @@ async function endEachOther(
   for (const { id } of await listLiveSessions(tx, siteId, userId, page)) {
     if (id !== kept && (await endSessionNow(tx, siteId, id, now))) ended += 1;
   }
+  await forgetEmailChange(tx, siteId, userId);
   return ended;
 }
 

@@ -3,6 +3,8 @@ import type { Caller } from "../model/caller.ts";
 import { invalidField } from "../model/failure.ts";
 import type { SessionId, SiteId, UserId } from "../model/id.ts";
 import { raiseGeneration } from "../store/credentials.ts";
+import { deletePendingEmailChange } from "../store/email-changes.ts";
+import { deleteOneTimeTokens } from "../store/one-time-tokens.ts";
 import { findSessionOfRefreshToken } from "../store/refresh-tokens.ts";
 import { insertRevocation } from "../store/revocations.ts";
 import { endSession, endSessionsOfUser, findSession } from "../store/sessions.ts";
@@ -82,8 +84,8 @@ export async function voidAccessTokens(
 }
 
 /**
- * Ends all Sessions of a User but one and voids every access token, that one's too. Returns the
- * generation that is good from now on.
+ * Ends all Sessions of a User but one and voids every access token, that one's too, and a change
+ * of address that waits. Returns the generation that is good from now on.
  */
 export async function endOtherSessions(
   tx: Queryable,
@@ -94,12 +96,13 @@ export async function endOtherSessions(
 ): Promise<number> {
   const generation = await voidAccessTokens(tx, siteId, userId, now);
   await endSessionsOfUser(tx, siteId, userId, now, kept);
+  await forgetEmailChange(tx, siteId, userId);
   return generation;
 }
 
 /**
- * Ends all Sessions of a User and voids its access tokens; returns how many were alive, and the
- * generation that is good from now on.
+ * Ends all Sessions of a User and voids its access tokens and a change of address that waits;
+ * returns how many were alive, and the generation that is good from now on.
  */
 export async function endAllSessions(
   tx: Queryable,
@@ -108,7 +111,23 @@ export async function endAllSessions(
   now: Date,
 ): Promise<{ readonly ended: number; readonly generation: number }> {
   const generation = await voidAccessTokens(tx, siteId, userId, now);
-  return { ended: await endSessionsOfUser(tx, siteId, userId, now), generation };
+  const ended = await endSessionsOfUser(tx, siteId, userId, now);
+  await forgetEmailChange(tx, siteId, userId);
+  return { ended, generation };
+}
+
+/**
+ * Voids a change of address that waits for its confirmation. Whoever has asked for it may have been
+ * a thief in a Session that ends, and would take the account over by a link that came later.
+ */
+export async function forgetEmailChange(
+  tx: Queryable,
+  siteId: SiteId,
+  userId: UserId,
+): Promise<void> {
+  // In the order in which a confirmation locks them: not every caller has locked the User.
+  await deleteOneTimeTokens(tx, siteId, userId, "change_email");
+  await deletePendingEmailChange(tx, siteId, userId);
 }
 
 /** A refresh token that a User presents must be its own. */

@@ -6,15 +6,25 @@ declare const brand: unique symbol;
 /** A UUID of one kind of object, so that a User's id is never taken for a Site's. */
 type Id<Kind extends string> = string & { readonly [brand]: Kind };
 
+/** A Site's. */
 export type SiteId = Id<"Site">;
+/** A User's; a tombstone keeps it. */
 export type UserId = Id<"User">;
+/** A Session's: the claim `sid`. */
 export type SessionId = Id<"Session">;
+/** That of a change of address which waits for confirmation. */
 export type EmailChangeId = Id<"EmailChange">;
+/** A site key's or an operator key's; no part of its secret. */
 export type ApiKeyId = Id<"ApiKey">;
+/** A signing key's: the header `kid`. */
 export type SigningKeyId = Id<"SigningKey">;
+/** A Mirror's, which has made it itself. */
 export type MirrorId = Id<"Mirror">;
+/** A webhook's. */
 export type WebhookId = Id<"Webhook">;
+/** That of an attempt to sign in. */
 export type AttemptId = Id<"Attempt">;
+/** That of an event of the audit log. */
 export type AuditEventId = Id<"AuditEvent">;
 /** A User's, or one that stands for a name that no User has. */
 export type AccountId = Id<"Account"> | UserId;

@@ -28,6 +28,7 @@ export const LIMITS = {
   mailsPerWindowMax: 6, // To one address of a Site, of those that anybody can cause.
   mailWindowMs: 60 * 60_000,
   mailTemplatesMax: 120, // Of one Site.
+  retriedMailsMax: 1_000, // Of one call.
   mailTimeoutMs: 10_000,
   mailConnectionsMax: 5,
   mailsPerConnectionMax: 100,
@@ -48,6 +49,7 @@ export const LIMITS = {
   frameBytesMax: 1024 * 1024,
   frameChangesMax: 500,
   streamsPerClientMax: 4,
+  streamsPerSiteMax: 11_000, // The rest is left to others, however many one asks for.
   streamsMax: 12_000,
   revocationPageSizeMax: 1_000,
   pollSecondsMax: 25,
@@ -56,8 +58,10 @@ export const LIMITS = {
   importBatchesMax: 4, // Of one import under way at once.
   importTransactionsMax: 6, // Of all imports of a process; each holds a connection.
   importsPerCallerMax: 4,
+  importsPerSiteMax: 12,
   importsMax: 16,
   exportsPerCallerMax: 4,
+  exportsPerSiteMax: 12,
   exportsMax: 16,
   digestLeavesMax: 1_024,
   digestRowsMax: 20_000,
@@ -68,6 +72,7 @@ export const LIMITS = {
   countScansMax: 2, // Counts of Users by a filter; each holds a connection for seconds.
   digestTableAgeMsMax: 45_000,
   snapshotsPerClientMax: 2,
+  snapshotsPerSiteMax: 6,
   snapshotsMax: 8,
   mirrorsMax: 100,
   webhooksMax: 32, // Of one Site.

@@ -2,6 +2,9 @@ import { invalidField } from "./failure.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
 import { LIMITS } from "./limits.ts";
 
+/** Of the name of an attribute, in what is told of it. */
+const NAME_LENGTH_SHOWN = 64;
+
 /**
  * Reads the public attributes of a User: at most 8 KiB as JSON, nested at most 16 deep, and of
  * nothing but what JSON and PostgreSQL can both hold. No attributes at all are undefined.
@@ -18,7 +21,7 @@ export function parseMetadata(
   if (!metadata || Object.keys(metadata).length === 0) return undefined;
   for (const [name, value] of Object.entries(metadata)) {
     checkText(name, field);
-    checkValue(value, `${field}.${name}`, 1);
+    checkValue(value, `${field}.${shortened(name)}`, 1);
   }
   const text = JSON.stringify(metadata);
   if (Buffer.byteLength(text) > LIMITS.metadataBytesMax) {
@@ -41,6 +44,12 @@ function checkValue(value: JsonValue, path: string, depth: number): void {
     checkText(name, path);
     checkValue(part, path, depth + 1);
   }
+}
+
+/** A name may be as long as a message, and an error goes into headers. */
+function shortened(name: string): string {
+  if (name.length <= NAME_LENGTH_SHOWN) return name;
+  return `${name.slice(0, NAME_LENGTH_SHOWN).toWellFormed()}…`;
 }
 
 function checkText(text: string, path: string): void {

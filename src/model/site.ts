@@ -3,7 +3,9 @@ import type { SiteId } from "./id.ts";
 import type { OneTimePurpose } from "./one-time.ts";
 import type { DomainName, HttpUrl, Origin } from "./url.ts";
 
+/** Whether Users may have a second factor, or need one. */
 export type MfaPolicy = "off" | "optional" | "required";
+/** What signs access tokens (RFC 7518 §3.1). */
 export type SigningAlgorithm = "ES256" | "RS256";
 
 /** How long the things of a Site live, in seconds. */

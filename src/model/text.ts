@@ -6,6 +6,15 @@ import { LIMITS } from "./limits.ts";
  * and mails, and the marks that turn the direction of text around, which disguise it.
  */
 const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
+const UNPRINTABLE_ALL = new RegExp(UNPRINTABLE.source, "gu");
+
+/** No composed text needs more for a code point: NFC joins at most a few UTF-16 code units. */
+const RAW_UNITS = 8;
+
+/** Shorter texts take no time, whatever is in them. */
+const MARKED_LENGTH_MIN = 2_048;
+/** More than any writing needs: Unicode allows 30 in its stream-safe form (UAX #15 §13). */
+const MARKS_IN_A_ROW = /\p{M}{31}/u;
 
 /**
  * Reads a short text for people, such as a name: one line, trimmed, in Unicode form NFC.
@@ -19,11 +28,23 @@ export function parseText(
   field: string,
   { max, required = false }: { readonly max: number; readonly required?: boolean },
 ): string {
-  const text = normalizeText(value, field).trim();
+  const tooLong = () => invalidField(field, `must have at most ${max} characters`);
+  const trimmed = value.trim();
+  if (trimmed.length > RAW_UNITS * max) throw tooLong();
+  const text = normalizeText(trimmed, field).trim();
   if (text === "" && required) throw invalidField(field, "is required");
-  if (codePointCount(text) > max) throw invalidField(field, `must have at most ${max} characters`);
+  if (codePointCount(text) > max) throw tooLong();
   if (UNPRINTABLE.test(text)) throw invalidField(field, "must not have control characters");
   return text;
+}
+
+/**
+ * Returns a text of a stranger's program, such as the name of a browser, fit to be kept and shown:
+ * nobody is refused for it, so what {@link parseText} refuses is replaced. At most `max` UTF-16
+ * code units are left.
+ */
+export function printableText(value: string, max: number): string {
+  return value.slice(0, max).toWellFormed().replace(UNPRINTABLE_ALL, "\ufffd");
 }
 
 /**
@@ -41,11 +62,16 @@ export function parseLocale(text: string, field: string): string {
 /**
  * Returns the text in Unicode form NFC, in which equal texts have equal code points.
  *
- * @throws {Failure} `invalid_field` for a lone surrogate: UTF-8 cannot hold one, so two
+ * Marks in a row are sorted, which takes quadratic time: a long text of little else is refused.
+ *
+ * @throws {Failure} `invalid_field`, also for a lone surrogate: UTF-8 cannot hold one, so two
  *   different texts would become the same bytes.
  */
 export function normalizeText(value: string, field: string): string {
   if (!value.isWellFormed()) throw invalidField(field, "must be well-formed Unicode");
+  if (value.length > MARKED_LENGTH_MIN && MARKS_IN_A_ROW.test(value)) {
+    throw invalidField(field, "must not have more than 30 marks on a letter");
+  }
   return value.normalize("NFC");
 }
 

@@ -11,6 +11,7 @@ import type { SiteId } from "../model/id.ts";
 import { LIMITS } from "../model/limits.ts";
 import { normalAddress } from "../model/network-address.ts";
 import type { Session } from "../model/session.ts";
+import { printableText } from "../model/text.ts";
 import { callerOf } from "./authorize.ts";
 import { clientAddressOf } from "./client-address.ts";
 
@@ -36,12 +37,12 @@ export function clientOf(
   const device = token === "" ? {} : { deviceToken: token };
   const own = {
     ip: clientAddressOf(values),
-    userAgent: (requestHeader.get("user-agent") ?? "").slice(0, USER_AGENT_LENGTH_MAX),
+    userAgent: printableText(requestHeader.get("user-agent") ?? "", USER_AGENT_LENGTH_MAX),
   };
   if (caller.kind !== "site_key" || !message) return { ...own, ...device };
   return {
     ip: message.ip === "" ? own.ip : parsePassedAddress(message.ip),
-    userAgent: message.userAgent.slice(0, USER_AGENT_LENGTH_MAX),
+    userAgent: printableText(message.userAgent, USER_AGENT_LENGTH_MAX),
     ...device,
   };
 }

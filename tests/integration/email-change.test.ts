@@ -1,6 +1,14 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { Delivery, OneTimePurpose } from "../../gen/signet/v1/auth_service_pb.ts";
-import { grpcClients, logIn, refusal, signUp, uniqueEmail } from "../support/builders.ts";
+import {
+  grpcClients,
+  logIn,
+  refusal,
+  type SignedIn,
+  signUp,
+  unique,
+  uniqueEmail,
+} from "../support/builders.ts";
 import { runAsAdmin } from "../support/database.ts";
 import { mailTo, printedMails } from "../support/mailbox.ts";
 import { openSiteOnService } from "../support/site-on-service.ts";
@@ -64,6 +72,45 @@ describe("a change of address", () => {
     await expect(backend.auth.confirmEmailChange({ token: second })).resolves.toBeDefined();
   });
 
+  test.each([
+    [
+      "a reset of the password",
+      async ({ email }: SignedIn) => {
+        const identifier = { case: "email", value: email } as const;
+        const asked = { identifier, delivery: RETURN_TOKEN };
+        const { oneTimeToken } = await backend.auth.requestPasswordReset(asked);
+        const token = oneTimeToken?.token ?? "";
+        await backend.auth.resetPassword({ token, newPassword: unique("another horse") });
+      },
+    ],
+    [
+      "a change of the password",
+      async ({ accessToken, password }: SignedIn) => {
+        const newPassword = unique("another horse");
+        const { auth } = grpcClients(service.url, accessToken);
+        await auth.changePassword({ currentPassword: password, newPassword });
+      },
+    ],
+    [
+      "the end of all Sessions",
+      async ({ userId }: SignedIn) => await backend.auth.revokeAllSessions({ userId }),
+    ],
+    [
+      "the end of all other Sessions",
+      async ({ accessToken }: SignedIn) =>
+        await grpcClients(service.url, accessToken).auth.revokeAllSessions({ keepCurrent: true }),
+    ],
+  ])("that a thief has asked for in a Session is void after %s", async (_name, recover) => {
+    const owner = await signUp(backend);
+    const token = await changeToken(owner.userId, uniqueEmail());
+
+    await recover(owner);
+
+    expect(await refusal(backend.auth.confirmEmailChange({ token }))).toMatchObject(USED);
+    const { user } = await backend.users.getUser({ userId: owner.userId });
+    expect(user?.email).toBe(owner.email);
+  });
+
   test("to an address with an account is told to its owner alone", async () => {
     const [person, owner] = [await signUp(backend), await signUp(backend)];
     const { auth } = grpcClients(service.url, person.accessToken);
@@ -120,14 +167,13 @@ describe("a change of address", () => {
   test("leaves no address behind when the User is deleted", async () => {
     const { userId } = await signUp(backend);
     await changeToken(userId, uniqueEmail());
+    const statement = `select from signet.email_changes where user_id = '${userId}'`;
+    const before = await runAsAdmin(database.adminUrl, statement);
 
     await backend.users.deleteUser({ userId });
 
-    const rows = await runAsAdmin(
-      database.adminUrl,
-      `select from signet.email_changes where user_id = '${userId}'`,
-    );
-    expect(rows).toHaveLength(0);
+    expect(before).toHaveLength(1);
+    expect(await runAsAdmin(database.adminUrl, statement)).toHaveLength(0);
   });
 });
 

@@ -13,6 +13,8 @@ export interface Problem {
 }
 
 const PASSWORD_LENGTH_MAX = 256;
+/** UTF-16 code units for each of them, before NFC. */
+const RAW_UNITS = 8;
 
 /** Tells whether a call was refused because the link no longer works, or never has. */
 export function isGone(error: unknown): boolean {
@@ -82,6 +84,8 @@ function fieldErrorOf(field: string, words: PageWords): FieldErrors | undefined 
 
 /** Counts as Signet does, which tells the problem in English alone. */
 function passwordProblem(words: PageWords, password: string, lengthMin: number): string {
+  // Signet has not looked at it either: NFC takes quadratic time on a long text of marks.
+  if (password.length > RAW_UNITS * PASSWORD_LENGTH_MAX) return words.passwordTooLong;
   const length = [...password.normalize("NFC")].length;
   if (length === 0) return words.passwordMissing;
   if (length < lengthMin) return words.passwordTooShort(lengthMin);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { createHashQueue } from "../../../src/crypto/hash-queue.ts";
 import { newId, type SiteId } from "../../../src/model/id.ts";
@@ -29,6 +30,24 @@ describe("a caller that says it is about to hash", () => {
     const own = announceUntilFull(queue, site).length;
 
     expect(announceUntilFull(queue, other)).toHaveLength(own);
+  });
+
+  test("is let in where a place is free, however long hashes took before", async () => {
+    const queue = createHashQueue({ concurrency: 1, waitMsMax: 20 });
+    for (let n = 0; n < 30; n += 1) await queue.run({ siteId: site }, () => sleep(25));
+
+    const arrive = queue.announce(other);
+    arrive();
+
+    expect(await queue.run({ siteId: other }, async () => "done")).toBe("done");
+    expect(queue.stats()).toMatchObject({ shedTotal: 0 });
+  });
+
+  test("is judged by a pace that one Site's costly hashes do not set", async () => {
+    const queue = createHashQueue({ concurrency: 1, waitMsMax: 20 });
+    for (let n = 0; n < 30; n += 1) await queue.run({ siteId: site }, () => sleep(60));
+
+    expect(queue.stats().hashMs).toBeLessThanOrEqual(25);
   });
 });
 

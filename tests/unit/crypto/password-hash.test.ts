@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import * as argon2 from "argon2";
 import { describe, expect, test } from "vitest";
 import { createHashQueue } from "../../../src/crypto/hash-queue.ts";
-import { createPasswordHasher } from "../../../src/crypto/password-hash.ts";
+import { createPasswordHasher, type PasswordHash } from "../../../src/crypto/password-hash.ts";
 import { createSubkeys } from "../../../src/crypto/subkeys.ts";
 import { newId, type SiteId } from "../../../src/model/id.ts";
 import { secret } from "../../../src/model/secret.ts";
@@ -83,5 +83,24 @@ describe("password hasher", () => {
     const stored = await rotated.hash(caller, password);
 
     await expect(hasher.verify(caller, password, stored)).rejects.toThrow("master key 2");
+  });
+
+  test("leaves room beside hashes of other systems, which may take long", async () => {
+    const stored = await hasher.hash(caller, password);
+    const bytes = randomBytes(32).toString("base64").replaceAll("=", "");
+    const costly = { phc: `$pbkdf2-sha512$i=1000000$${bytes}$${bytes}`, pepperVersion: 0 };
+    const done: string[] = [];
+    const check = async (name: string, hash: PasswordHash) => {
+      const checked = hasher.verify({ siteId: newId<SiteId>() }, password, hash);
+      // Of the costly ones, the second may be told to come back later.
+      await checked.then(
+        () => done.push(name),
+        () => undefined,
+      );
+    };
+
+    await Promise.all([check("costly", costly), check("costly", costly), check("own", stored)]);
+
+    expect(done[0]).toBe("own");
   });
 });

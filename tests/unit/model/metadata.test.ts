@@ -26,6 +26,7 @@ describe("parseMetadata", () => {
     ["metadata.rates", "finite", { rates: [1, Number.POSITIVE_INFINITY] }],
     ["metadata.name", "NUL", { name: "a\0b" }],
     ["metadata.name", "NUL", { name: { "a\0b": 1 } }],
+    [`metadata.${"é".repeat(64)}…`, "NUL", { ["é".repeat(20_000)]: "a\0b" }],
     ["metadata", "NUL", { "a\0b": 1 }],
     ["metadata.name", "Unicode", { name: "\ud800" }],
     ["metadata", "Unicode", { "\ud800": 1 }],
