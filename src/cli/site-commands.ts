@@ -11,6 +11,7 @@ import { addSiteCreate } from "./site-create-command.ts";
 import { addSiteDelete } from "./site-delete-command.ts";
 import { layOutPublicSite, layOutSite } from "./site-layout.ts";
 import { addSiteList } from "./site-list-command.ts";
+import { addSiteRetryMails } from "./site-retry-mails-command.ts";
 import { addSiteUpdate } from "./site-update-command.ts";
 
 interface GetSiteOptions extends AnswerOptions {
@@ -19,12 +20,15 @@ interface GetSiteOptions extends AnswerOptions {
 
 /** Adds `signet site …`. */
 export function addSiteCommands(root: Command, context: Context): void {
-  const site = root.command("site").description("creates, shows, lists, changes and deletes Sites");
+  const site = root
+    .command("site")
+    .description("Creates, shows, lists, changes and deletes Sites.");
   addSiteCreate(site, context);
   addGet(site, context);
   addSiteList(site, context);
   addSiteUpdate(site, context);
   addSiteDelete(site, context);
+  addSiteRetryMails(site, context);
   addMailTemplateCommands(site, context);
 }
 

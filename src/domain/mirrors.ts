@@ -97,5 +97,7 @@ function requireNothingAhead(report: MirrorReport, head: SiteHead, now: Date): v
 /** Holds off other new Mirrors of the Site, whatever process they report to. */
 async function requireRoom(tx: Queryable, siteId: SiteId, id: MirrorId): Promise<void> {
   const others = await countOtherMirrors(tx, siteId, id);
-  if (others >= LIMITS.mirrorsMax) throw new Failure("limit_reached");
+  if (others >= LIMITS.mirrorsMax) {
+    throw new Failure("limit_reached", { limit: String(LIMITS.mirrorsMax) });
+  }
 }

@@ -37,7 +37,7 @@ import { parseTime } from "./parse-time.ts";
 import { parseUserFields } from "./user-fields.ts";
 
 /** The calls about site keys and operator keys. */
-export function apiKeyCalls(deps: Deps): Partial<ServiceImpl<typeof SiteService>> {
+export function apiKeyCalls(deps: Deps) {
   return {
     async createApiKey(request, { values }) {
       const caller = callerOf(values);
@@ -76,7 +76,7 @@ export function apiKeyCalls(deps: Deps): Partial<ServiceImpl<typeof SiteService>
           : await revokeApiKey(deps, caller, siteOf(caller, request.siteId), id);
       return { apiKey: toApiKeyMessage(key) };
     },
-  };
+  } satisfies Partial<ServiceImpl<typeof SiteService>>;
 }
 
 /** Whose keys are listed: a Site's, or the operators'. */

@@ -14,7 +14,7 @@ import { pageLimit } from "./pagination.ts";
 import { parseTime } from "./parse-time.ts";
 
 /** The call that reads the audit log. */
-export function auditCalls(deps: Deps): Partial<ServiceImpl<typeof UserService>> {
+export function auditCalls(deps: Deps) {
   return {
     async listAuditEvents(request, { values }) {
       const siteId = await logAskedFor(deps, callerOf(values), request);
@@ -24,7 +24,7 @@ export function auditCalls(deps: Deps): Partial<ServiceImpl<typeof UserService>>
       const events = found.entries.map(toAuditEventMessage);
       return { events, nextPageToken: found.nextPageToken };
     },
-  };
+  } satisfies Partial<ServiceImpl<typeof UserService>>;
 }
 
 /** What concerns no Site is for operators alone. */

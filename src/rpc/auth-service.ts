@@ -10,7 +10,7 @@ import { sessionCalls } from "./session-calls.ts";
 import { tokenCalls } from "./token-calls.ts";
 
 /** Implements `signet.v1.AuthService`. */
-export function authService(deps: Deps): Partial<ServiceImpl<typeof AuthService>> {
+export function authService(deps: Deps): ServiceImpl<typeof AuthService> {
   return {
     ...registrationCalls(deps),
     ...emailCalls(deps),

@@ -18,7 +18,7 @@ import {
 } from "./one-time-fields.ts";
 
 /** The calls about a User's address and the tokens that prove it. */
-export function emailCalls(deps: Deps): Partial<ServiceImpl<typeof AuthService>> {
+export function emailCalls(deps: Deps) {
   return {
     async resendVerification(request, context) {
       const caller = callerOf(context.values);
@@ -70,5 +70,5 @@ export function emailCalls(deps: Deps): Partial<ServiceImpl<typeof AuthService>>
       });
       return { userId: user.id, version: BigInt(user.version), redirectUrl };
     },
-  };
+  } satisfies Partial<ServiceImpl<typeof AuthService>>;
 }

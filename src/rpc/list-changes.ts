@@ -54,7 +54,7 @@ export async function listChanges(
   const waitMs = parseWait(request.waitSeconds) * 1_000;
   const clientName = subscriberName(call.caller, request.clientId, call.clientAddress);
   await shared.deps.sites.get(siteId);
-  const giveBack = waitMs > 0 ? shared.streams.take(clientName) : () => undefined;
+  const giveBack = waitMs > 0 ? shared.streams.take(siteId, clientName) : () => undefined;
   try {
     const head = await shared.heads.read(siteId);
     const snapshot = request.start !== WatchStart.HEAD;
@@ -77,7 +77,7 @@ export async function listChanges(
 async function nextUsers(shared: WatchDeps, poll: Poll): Promise<Answer> {
   const { group, start, limit, clientName } = poll;
   const { position, after } = start;
-  const giveBack = shared.snapshots.take(clientName);
+  const giveBack = shared.snapshots.take(group.siteId, clientName);
   try {
     const { users } = await readPage(shared, { group, after }, limit);
     const last = users.at(-1);

@@ -20,7 +20,7 @@ import { parseCode, parseIdentifier } from "./login-fields.ts";
 import { parseToken } from "./one-time-fields.ts";
 
 /** The calls by which a User signs in. */
-export function loginCalls(deps: Deps): Partial<ServiceImpl<typeof AuthService>> {
+export function loginCalls(deps: Deps) {
   return {
     async login(request, context) {
       const caller = callerOf(context.values);
@@ -60,7 +60,7 @@ export function loginCalls(deps: Deps): Partial<ServiceImpl<typeof AuthService>>
         version: BigInt(user.version),
       };
     },
-  };
+  } satisfies Partial<ServiceImpl<typeof AuthService>>;
 }
 
 function parseLogin(request: LoginRequest, context: HandlerContext): LoginAttempt {

@@ -19,7 +19,7 @@ import { parseLocale } from "../model/text.ts";
 import { callerOf } from "./authorize.ts";
 
 /** The calls about what the mails of a Site say. */
-export function mailTemplateCalls(deps: Deps): Partial<ServiceImpl<typeof SiteService>> {
+export function mailTemplateCalls(deps: Deps) {
   return {
     async setMailTemplate({ siteId: named, template: message }, { values }) {
       const caller = callerOf(values);
@@ -42,7 +42,7 @@ export function mailTemplateCalls(deps: Deps): Partial<ServiceImpl<typeof SiteSe
       await deleteMailTemplate(deps, caller, siteId, { mail, locale });
       return {};
     },
-  };
+  } satisfies Partial<ServiceImpl<typeof SiteService>>;
 }
 
 const KIND: Readonly<Record<Kind, MailKind>> = {

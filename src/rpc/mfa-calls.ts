@@ -13,7 +13,7 @@ import { toStartedMessage } from "./convert-started-session.ts";
 import { parseToken, parseTotpCode } from "./one-time-fields.ts";
 
 /** The calls about a User's second factor. */
-export function mfaCalls(deps: Deps): Partial<ServiceImpl<typeof AuthService>> {
+export function mfaCalls(deps: Deps) {
   return {
     async enrollTotp(request, context) {
       const caller = callerOf(context.values);
@@ -60,7 +60,7 @@ export function mfaCalls(deps: Deps): Partial<ServiceImpl<typeof AuthService>> {
         version: BigInt(user.version),
       };
     },
-  };
+  } satisfies Partial<ServiceImpl<typeof AuthService>>;
 }
 
 /** A User enrols by its own Session; all others by the token of the login. */

@@ -13,7 +13,7 @@ import { toSyncHealthMessage } from "./convert-sync-health.ts";
 import { pageLimit } from "./pagination.ts";
 
 /** Implements what `signet.v1.SyncService` has about Mirrors and the health of the sync. */
-export function mirrorCalls(deps: Deps): Partial<ServiceImpl<typeof SyncService>> {
+export function mirrorCalls(deps: Deps) {
   const board = createSyncHealthBoard(deps);
   return {
     async reportMirror(request, { values }) {
@@ -50,5 +50,5 @@ export function mirrorCalls(deps: Deps): Partial<ServiceImpl<typeof SyncService>
       const siteId = siteOf(callerOf(values), request.siteId);
       return { health: toSyncHealthMessage(await board.get(siteId)) };
     },
-  };
+  } satisfies Partial<ServiceImpl<typeof SyncService>>;
 }

@@ -12,7 +12,7 @@ import { parseIdentifier } from "./login-fields.ts";
 import { parseDelivery, parseRedirectUrl, parseToken, toOneTimeToken } from "./one-time-fields.ts";
 
 /** The calls about a User's password. */
-export function passwordCalls(deps: Deps): Partial<ServiceImpl<typeof AuthService>> {
+export function passwordCalls(deps: Deps) {
   return {
     async requestPasswordReset(request, context) {
       const caller = callerOf(context.values);
@@ -56,5 +56,5 @@ export function passwordCalls(deps: Deps): Partial<ServiceImpl<typeof AuthServic
         version: BigInt(user.version),
       };
     },
-  };
+  } satisfies Partial<ServiceImpl<typeof AuthService>>;
 }

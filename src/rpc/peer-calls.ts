@@ -23,7 +23,7 @@ import { pageLimit } from "./pagination.ts";
 import { projectionOf, projectUser } from "./user-fields.ts";
 
 /** Implements what `signet.v1.SyncService` has about Peers, and what they ask of each other. */
-export function peerCalls(deps: Deps): Partial<ServiceImpl<typeof SyncService>> {
+export function peerCalls(deps: Deps) {
   return {
     async listPeers(request) {
       const siteId = parseOptionalId<SiteId>(request.siteId, "site_id");
@@ -82,7 +82,7 @@ export function peerCalls(deps: Deps): Partial<ServiceImpl<typeof SyncService>> 
       });
       return { user: toShownUser(user, caller) };
     },
-  };
+  } satisfies Partial<ServiceImpl<typeof SyncService>>;
 }
 
 /** Another Signet has a site key, and nobody else is admitted. */

@@ -30,7 +30,7 @@ import {
 } from "./one-time-fields.ts";
 
 /** The calls by which a person gets an account. */
-export function registrationCalls(deps: Deps): Partial<ServiceImpl<typeof AuthService>> {
+export function registrationCalls(deps: Deps) {
   return {
     async register(request, context) {
       const caller = callerOf(context.values);
@@ -71,7 +71,7 @@ export function registrationCalls(deps: Deps): Partial<ServiceImpl<typeof AuthSe
       });
       return { userId: user.id, version: BigInt(user.version), redirectUrl };
     },
-  };
+  } satisfies Partial<ServiceImpl<typeof AuthService>>;
 }
 
 async function parseRegistration(

@@ -12,7 +12,7 @@ import { toSessionMessage } from "./convert-session.ts";
 import { pageLimit } from "./pagination.ts";
 
 /** The calls about the Sessions of a User. */
-export function sessionCalls(deps: Deps): Partial<ServiceImpl<typeof AuthService>> {
+export function sessionCalls(deps: Deps) {
   return {
     async listSessions(request, { values }) {
       const caller = callerOf(values);
@@ -46,7 +46,7 @@ export function sessionCalls(deps: Deps): Partial<ServiceImpl<typeof AuthService
       const { user, ended } = await revokeAllSessions(deps, caller, siteId, userId, kept);
       return { userId: user.id, version: BigInt(user.version), endedSessions: ended };
     },
-  };
+  } satisfies Partial<ServiceImpl<typeof AuthService>>;
 }
 
 function isOwn(caller: Caller, sessionId: SessionId): boolean {

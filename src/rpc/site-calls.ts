@@ -36,7 +36,7 @@ import { pageLimit } from "./pagination.ts";
 const CACHED = "public, max-age=60";
 
 /** The calls about Sites. */
-export function siteCalls(deps: Deps): Partial<ServiceImpl<typeof SiteService>> {
+export function siteCalls(deps: Deps) {
   const { publicUrl } = deps;
   return {
     async createSite(request, { values }) {
@@ -102,7 +102,7 @@ export function siteCalls(deps: Deps): Partial<ServiceImpl<typeof SiteService>> 
         scheduledTime: optionalTimestamp(scheduledTime),
       };
     },
-  };
+  } satisfies Partial<ServiceImpl<typeof SiteService>>;
 }
 
 function parseFilter({ namePrefix, domain }: ListSitesRequest) {

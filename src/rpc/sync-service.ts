@@ -21,10 +21,7 @@ import { serveUserStream } from "./watch-users.ts";
 import { webhookCalls } from "./webhook-calls.ts";
 
 /** Implements `signet.v1.SyncService`. */
-export function syncService(
-  deps: Deps,
-  sources: SyncSources,
-): Partial<ServiceImpl<typeof SyncService>> {
+export function syncService(deps: Deps, sources: SyncSources): ServiceImpl<typeof SyncService> {
   const { users } = sources;
   const { ends } = users;
 

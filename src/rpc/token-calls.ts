@@ -22,7 +22,7 @@ import { keepEncoded } from "./encoded-answer.ts";
 import { parseToken } from "./one-time-fields.ts";
 
 /** The calls about the tokens of a Session. */
-export function tokenCalls(deps: Deps): Partial<ServiceImpl<typeof AuthService>> {
+export function tokenCalls(deps: Deps) {
   return {
     async refreshToken(request, { values }) {
       const caller = callerOf(values);
@@ -61,7 +61,7 @@ export function tokenCalls(deps: Deps): Partial<ServiceImpl<typeof AuthService>>
       const audience = request.audience && parseAudience(request.audience, "audience");
       return toValidateAnswer(await checkToken(deps, siteId, request.token, audience));
     },
-  };
+  } satisfies Partial<ServiceImpl<typeof AuthService>>;
 }
 
 const INVALID_REASON = {

@@ -25,7 +25,7 @@ interface ListState {
 }
 
 /** The calls about many Users at once. */
-export function userListCalls(deps: Deps): Partial<ServiceImpl<typeof UserService>> {
+export function userListCalls(deps: Deps) {
   const countUsers = createUserCounts(deps);
   return {
     async listUsers(request, { values }) {
@@ -55,7 +55,7 @@ export function userListCalls(deps: Deps): Partial<ServiceImpl<typeof UserServic
       const filter = parseUserFilter(request.filter, caller);
       return { count: BigInt(await countUsers(siteId, filter, signal)) };
     },
-  };
+  } satisfies Partial<ServiceImpl<typeof UserService>>;
 }
 
 /** The head is taken before the first page, so that no change falls between list and tail. */

@@ -27,10 +27,7 @@ import { userListCalls } from "./user-list-calls.ts";
 import { parseInvitedFields, parseNewUser, parseUpdate } from "./user-request.ts";
 
 /** Implements `signet.v1.UserService`. */
-export function userService(
-  deps: Deps,
-  ends: StreamEnds,
-): Partial<ServiceImpl<typeof UserService>> {
+export function userService(deps: Deps, ends: StreamEnds): ServiceImpl<typeof UserService> {
   return {
     ...auditCalls(deps),
     ...importCalls(deps, ends),

@@ -40,7 +40,7 @@ const OVERLAP_SECONDS_MAX = 30 * 86_400;
 const POSITION_BYTES = 8;
 
 /** Implements what `signet.v1.SyncService` has about webhooks. */
-export function webhookCalls(deps: Deps): Partial<ServiceImpl<typeof SyncService>> {
+export function webhookCalls(deps: Deps) {
   return {
     async createWebhook(request, { values }) {
       const caller = callerOf(values);
@@ -115,7 +115,7 @@ export function webhookCalls(deps: Deps): Partial<ServiceImpl<typeof SyncService
       const queued = await redeliver(deps, caller, ref, parseRedelivery(request));
       return { queuedCount: BigInt(queued) };
     },
-  };
+  } satisfies Partial<ServiceImpl<typeof SyncService>>;
 }
 
 function refOf(caller: Caller, siteId: string, id: string, field: string) {

@@ -48,13 +48,13 @@ function mayStart(request: ArrivingRequest, chunks: readonly Uint8Array[], bytes
 
 async function* replay(
   chunks: readonly Uint8Array[],
-  rest: AsyncGenerator<Uint8Array>,
+  rest: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
   yield* chunks;
   yield* rest;
 }
 
-// biome-ignore lint/correctness/useYield: a body that fails has nothing to yield.
-async function* failing(error: unknown): AsyncGenerator<Uint8Array> {
-  throw error;
+/** The rest of a body that has failed: nothing but its error. */
+function failing(error: unknown): AsyncIterable<Uint8Array> {
+  return { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) };
 }

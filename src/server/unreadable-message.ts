@@ -1,18 +1,42 @@
 import { base64Decode } from "@bufbuild/protobuf/wire";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
+import { ErrorDetailSchema, ErrorReason } from "../../gen/signet/v1/error_pb.ts";
 
 /** How Connect's errors of a message begin that it cannot read. */
 const UNREADABLE = /^(?:parse binary: |received compressed envelope, )/;
 
+/** How they begin where a message is larger than may be. */
+const TOO_LARGE =
+  /^message (?:size (?:\d+ )?)?is larger than (?:configured readMaxBytes|\d+ bytes)/;
+
 /**
- * Turns Connect's error of a message that cannot be read into INVALID_ARGUMENT, and leaves any
- * other as it is. Connect calls it INTERNAL, as if the server were at fault.
+ * In gRPC the text goes into a trailer, percent-encoded. HTTP/2 sends no more than 64 KiB of those,
+ * and many clients read no more than 8.
+ */
+const TEXT_LENGTH_MAX = 500;
+
+/**
+ * Turns Connect's error of a message that cannot be read into INVALID_ARGUMENT. Connect calls it
+ * INTERNAL, as if the server were at fault. A text that repeats at length what was sent is cut: it
+ * would end the connection instead of the call. Of a message that is too large it tells the reason.
  *
- * The code is set in the error itself: Connect's adapter writes the very object that it has made.
+ * All is set in the error itself: Connect's adapter writes the very object that it has made.
  */
 export function blameSender(error: unknown): void {
-  if (!(error instanceof ConnectError) || error.code !== Code.Internal) return;
+  if (!(error instanceof ConnectError)) return;
+  shorten(error);
+  if (error.code === Code.ResourceExhausted && TOO_LARGE.test(error.rawMessage)) {
+    error.details = [{ desc: ErrorDetailSchema, value: { reason: ErrorReason.MESSAGE_TOO_LARGE } }];
+  }
+  if (error.code !== Code.Internal) return;
   if (UNREADABLE.test(error.rawMessage)) Object.assign(error, { code: Code.InvalidArgument });
+}
+
+function shorten(error: ConnectError): void {
+  const { rawMessage } = error;
+  if (rawMessage.length <= TEXT_LENGTH_MAX) return;
+  const cut = rawMessage.slice(0, TEXT_LENGTH_MAX).toWellFormed();
+  Object.assign(error, { rawMessage: `${cut}…` });
 }
 
 /**

@@ -2,6 +2,7 @@ import { gzipSync } from "node:zlib";
 import { Code, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { ErrorDetailSchema, ErrorReason } from "../../gen/signet/v1/error_pb.ts";
 import { callHonestly, callRaw, envelope, rejection } from "../support/edge-calls.ts";
 import { type EdgeProcess, startEdgeProcess } from "../support/edge-process.ts";
 import { EdgeService } from "../support/edge-service.ts";
@@ -101,6 +102,7 @@ describe("a malformed target", () => {
 
 describe("a message that is too large", () => {
   const tooLarge = { value: new Uint8Array(100_000) };
+  const TOO_LARGE = { reason: ErrorReason.MESSAGE_TOO_LARGE };
 
   test.each(TRANSPORTS)("is refused with RESOURCE_EXHAUSTED: %s", async (_name, transport) => {
     const client = createClient(EdgeService, transport(url()));
@@ -108,8 +110,10 @@ describe("a message that is too large", () => {
     const unary = await rejection(client.echo(tooLarge));
     const streaming = await rejection(client.collect(repeat(tooLarge, 3)));
 
-    expect(unary.code).toBe(Code.ResourceExhausted);
-    expect(streaming.code).toBe(Code.ResourceExhausted);
+    for (const error of [unary, streaming]) {
+      expect(error.code).toBe(Code.ResourceExhausted);
+      expect(error.findDetails(ErrorDetailSchema)).toMatchObject([TOO_LARGE]);
+    }
   });
 
   test("is told to a client that is held up while it writes, and has not read yet", async () => {
@@ -142,6 +146,7 @@ describe("a message that is too large", () => {
 
     expect(connect.headers[":status"]).toBe(429);
     expect(grpc.trailers["grpc-status"]).toBe(String(Code.ResourceExhausted));
+    expect(grpc.trailers).toHaveProperty("grpc-status-details-bin");
     // Whoever can tell how large it is has unpacked all of it.
     expect(grpc.trailers["grpc-message"]).not.toContain("40000000");
   });

@@ -95,6 +95,7 @@ export const REQUESTS: Readonly<Record<string, (own: OwnNames) => Json>> = {
   SetMailTemplate: () => ({ template: TEMPLATE }),
   ListMailTemplates: () => ({}),
   DeleteMailTemplate: () => ({ kind: TEMPLATE.kind, locale: TEMPLATE.locale }),
+  RetryMails: () => ({}),
   CreateWebhook: () => WEBHOOK,
   ListWebhooks: () => ({}),
   UpdateWebhook: () => WEBHOOK,
