@@ -129,7 +129,10 @@ const refusals: { readonly [reason in ErrorReason]?: readonly [number, string] }
 function refusal(error: unknown) {
   if (error instanceof InvalidTokenError) return { status: 401, answer: { error: error.problem } };
   const detail = errorDetailOf(error);
-  const [status, text] = (detail && refusals[detail.reason]) ?? [500, "something went wrong"];
+  const known = detail && refusals[detail.reason];
+  // Such as a wrong key: whoever runs the app has to know.
+  if (!known) console.error(String(error));
+  const [status, text] = known ?? [500, "something went wrong"];
   return { status, answer: { error: text, ...detail?.metadata } };
 }
 

@@ -69,7 +69,10 @@ REFUSALS = {
 def refuse(error):
     away = error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
     other = (503, "try again later") if away else (500, "something went wrong")
-    status, text = REFUSALS.get(reason_of(error), other)
+    reason = reason_of(error)
+    status, text = REFUSALS.get(reason, other)
+    if reason not in REFUSALS:  # Such as a wrong key: whoever runs the app has to know.
+        app.logger.error("%s: %s (%s)", error.code(), error.details(), reason)
     return {"error": text}, status
 
 

@@ -38,7 +38,7 @@ const USER_NAME = /@|^[a-z-]+:/;
 
 /** Adds `signet audit …`. */
 export function addAuditCommands(root: Command, context: Context): void {
-  const audit = root.command("audit").description("shows what was done on a Site, and checks it");
+  const audit = root.command("audit").description("Shows what was done on a Site, and checks it.");
   addList(audit, context);
   addAuditVerify(audit, context);
 }

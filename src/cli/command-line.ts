@@ -85,7 +85,6 @@ function createCommandLine(context: Context): Command {
       writeErr: (text) => note(text.trimEnd()),
       outputError: (text, write) => write(text.replace(/^error:/, "signet:")),
     })
-    .showHelpAfterError("For help: signet --help")
     .addHelpText("after", ABOUT);
   addSiteCommands(root, context);
   addKeyCommands(root, context);
@@ -101,7 +100,14 @@ function createCommandLine(context: Context): Command {
   addProfileCommands(root, context);
   addMigrateCommand(root, context);
   addCompletionCommand(root, context);
+  nameOwnHelp(root, "signet");
   return root;
+}
+
+/** Whoever has called a command wrongly wants its help, and not that of the whole. */
+function nameOwnHelp(command: Command, path: string): void {
+  command.showHelpAfterError(`For help: ${path} --help`);
+  for (const each of command.commands) nameOwnHelp(each, `${path} ${each.name()}`);
 }
 
 /** Commander has printed its own errors already, and the help that it ends with. */

@@ -1,3 +1,4 @@
+import { connectionProblem } from "../client/errors.ts";
 import { isExposed, urlOf } from "./connection.ts";
 import { type Context, UsageError } from "./context.ts";
 import { type Finding, fail, ok, skip, warn } from "./finding.ts";
@@ -82,5 +83,6 @@ function readyFinding(missing: readonly string[]): Finding {
 
 function describeFetchError(error: unknown): string {
   const cause = error instanceof Error ? (error.cause ?? error) : error;
-  return `no Signet answers: ${cause instanceof Error ? cause.message || cause.name : cause}`;
+  const problem = cause instanceof Error ? connectionProblem(cause) || cause.name : cause;
+  return `no Signet answers: ${problem}`;
 }

@@ -17,11 +17,11 @@ export async function checkKey(
   siteId?: string,
 ): Promise<Finding[]> {
   const { SIGNET_KEY: key = "" } = context.environment;
-  if (!hasKeyForm(key)) {
+  if (!hasKeyForm(key.trim())) {
     const advice = "a key begins with sgn_op_ or sgn_site_: was it copied as a whole?";
     return [fail("signet.key", "what is set has not the form of a key", advice)];
   }
-  const isOperator = key.startsWith("sgn_op_");
+  const isOperator = key.trim().startsWith("sgn_op_");
   try {
     return isOperator ? await checkOperatorKey(client, siteId) : await checkSiteKey(client);
   } catch (error) {

@@ -7,6 +7,7 @@ import {
 import { DEFAULT_URL } from "./connection.ts";
 import type { Context } from "./context.ts";
 import { flagOf } from "./field-flags.ts";
+import { hasKeyForm } from "./key-form.ts";
 import { remedyOf } from "./remedies.ts";
 
 /**
@@ -19,13 +20,19 @@ export function describeError(
   environment: Context["environment"],
   flags: readonly string[] = [],
 ): string {
-  return oneLine(textOf(error, environment.SIGNET_URL || DEFAULT_URL, flags));
+  return oneLine(textOf(error, environment, flags));
 }
 
-function textOf(error: unknown, url: string, flags: readonly string[]): string {
+function textOf(
+  error: unknown,
+  { SIGNET_URL, SIGNET_KEY }: Context["environment"],
+  flags: readonly string[],
+): string {
   if (error instanceof ConnectError) {
     const [detail] = error.findDetails(ErrorDetailSchema);
-    return detail ? describeDetail(error, detail, flags) : describeBareError(error, url);
+    return detail
+      ? describeDetail(error, detail, { flags, key: SIGNET_KEY })
+      : describeBareError(error, SIGNET_URL || DEFAULT_URL);
   }
   // One address after the other was tried: the errors say more than their sum.
   if (error instanceof AggregateError) return error.errors.map(messageOf).join("; ");
@@ -35,7 +42,7 @@ function textOf(error: unknown, url: string, flags: readonly string[]): string {
 function describeDetail(
   error: ConnectError,
   detail: ErrorDetail,
-  flags: readonly string[],
+  { flags, key }: { readonly flags: readonly string[]; readonly key: string | undefined },
 ): string {
   const { field, problem, ...others } = detail.metadata;
   const isOfField = field !== undefined && problem !== undefined;
@@ -49,7 +56,8 @@ function describeDetail(
     ...facts.map(([name, value]) => `${name}: ${value}`),
   ].join(", ");
   const retry = detail.retryDelayMs > 0n ? `try again in ${seconds(detail.retryDelayMs)} s` : "";
-  return [`${text} (${inBrackets})`, retry, remedyOf(detail.reason)].filter(Boolean).join("; ");
+  const remedy = remedyOf(detail.reason, hasKeyForm(key?.trim() ?? ""));
+  return [`${text} (${inBrackets})`, retry, remedy].filter(Boolean).join("; ");
 }
 
 /** Without a detail it did not come from a Signet, or not from the inside of one. */
@@ -60,6 +68,7 @@ function describeBareError(error: ConnectError, url: string): string {
   if (error.code === Code.Unimplemented) {
     return `the Signet at ${url} cannot do this: is it older than this command line?`;
   }
+  if (error.rawMessage === "") return `what answers at ${url} is no Signet: correct SIGNET_URL`;
   return `${error.rawMessage} (${code.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase()})`;
 }
 
@@ -68,8 +77,11 @@ function messageOf(error: unknown): string {
   return error.message || error.name;
 }
 
+/** Lines below a line that ends with a colon are a list. */
 function oneLine(text: string): string {
-  return text.replace(/\s*\n\s*/g, " ").replace(/\p{Cc}/gu, "\ufffd");
+  const [first = "", ...others] = text.trim().split(/\s*\n\s*/);
+  const line = [first, others.join(first.endsWith(":") ? "; " : " ")].join(" ").trim();
+  return line.replace(/\p{Cc}/gu, "\ufffd");
 }
 
 function seconds(ms: bigint): number {

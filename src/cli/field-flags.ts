@@ -34,5 +34,5 @@ export function flagOf(field: string, flags: readonly string[]): string | undefi
 function guessesOf(name: string): string[] {
   const flag = `--${name.replaceAll("_", "-")}`;
   const ids = name.endsWith("_id") ? [flag.replace(/-id$/, ""), "<id>"] : [];
-  return [flag, flag.replace(/s$/, ""), ...ids];
+  return [flag, flag.replace(/s$/, ""), ...ids, `<${name}>`];
 }

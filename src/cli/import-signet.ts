@@ -24,6 +24,8 @@ export function fromSignet(record: FileRecord): RowInit {
 /** Protobuf names the field within its message. */
 function toRecordError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
+  const [, unknown] = /key "([^"]*)" is unknown/.exec(error.message) ?? [];
+  if (unknown !== undefined) return new RecordError(unknown, "is no field of an import");
   const field = /field signet\.v1\.[\w.]+?\.(\w+)|key "(\w+)"/.exec(error.message);
   return new RecordError(field?.[1] ?? field?.[2] ?? "", error.message);
 }

@@ -42,7 +42,7 @@ interface RevokeKeyOptions extends AnswerOptions, ConfirmOptions {
 
 /** Adds `signet key …`. */
 export function addKeyCommands(root: Command, context: Context): void {
-  const key = root.command("key").description("creates, lists and revokes API keys");
+  const key = root.command("key").description("Creates, lists and revokes API keys.");
   addCreate(key, context);
   addList(key, context);
   addRevoke(key, context);

@@ -9,7 +9,7 @@ import { addLinkVerify } from "./link-verify-command.ts";
 export function addLinkCommands(root: Command, context: Context): void {
   const link = root
     .command("link")
-    .description("links an app's own table of users to the Users of a Site");
+    .description("Links an app's own table of users to the Users of a Site.");
   addLinkPlan(link, context);
   addLinkApply(link, context);
   addLinkVerify(link, context);

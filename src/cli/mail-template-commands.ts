@@ -32,7 +32,7 @@ interface OneOptions extends TemplateOptions {
 export function addMailTemplateCommands(site: Command, context: Context): void {
   const template = site
     .command("mail-template")
-    .description("shows, sets, tries and removes what the mails of a Site say");
+    .description("Shows, sets, tries and removes what the mails of a Site say.");
   addGet(template, context);
   addSet(template, context);
   addMailTemplatePreview(template, context);

@@ -26,7 +26,7 @@ export function databaseOption(flags: string): Option {
  * Works with the app's database, and leaves it at the end.
  *
  * @throws {UsageError} where the URL is none. No message holds it, since it may have a password.
- * @throws what the database says where it cannot be reached.
+ * @throws {Error} with what the database says where it cannot be reached.
  */
 export async function withMirrorPool<T>(url: string, work: (pool: Pool) => Promise<T>): Promise<T> {
   if (!/^postgres(ql)?:$/.test(URL.parse(url)?.protocol ?? "")) {
@@ -41,9 +41,17 @@ export async function withMirrorPool<T>(url: string, work: (pool: Pool) => Promi
   });
   pool.on("error", () => undefined); // An idle connection was lost; the next one is new.
   try {
-    await pool.query("select 1");
+    await pool.query("select 1").catch((error: unknown) => {
+      throw new Error(`the app's database cannot be used: ${textOf(error)}`, { cause: error });
+    });
     return await work(pool);
   } finally {
     await pool.end();
   }
+}
+
+/** One address after the other was tried: the errors say more than their sum. */
+function textOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(textOf).join("; ");
+  return error instanceof Error ? error.message : String(error);
 }

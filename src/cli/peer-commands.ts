@@ -23,7 +23,7 @@ const PAGE_SIZE = 100; // A Signet has no more Peers.
 export function addPeerCommands(root: Command, context: Context): void {
   const peer = root
     .command("peer")
-    .description("shows, tests and follows the Signets from which Users may come");
+    .description("Shows, tests and follows the Signets from which Users may come.");
   addList(peer, context);
   addTest(peer, context);
   addPeerSync(peer, context);

@@ -26,7 +26,7 @@ interface ProfileFacts {
 export function addProfileCommands(root: Command, context: Context): void {
   const profile = root
     .command("profile")
-    .description("keeps addresses and keys of Signets, each by a name");
+    .description("Keeps addresses and keys of Signets, each by a name.");
   addAdd(profile, context);
   addList(profile, context);
   addUse(profile, context);

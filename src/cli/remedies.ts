@@ -27,6 +27,11 @@ const REMEDIES: Readonly<Partial<Record<ErrorReason, string>>> = {
 };
 
 /** Says what to do about a refusal; undefined: the refusal says it itself. */
-export function remedyOf(reason: ErrorReason): string | undefined {
+export function remedyOf(reason: ErrorReason, hasKeyForm: boolean): string | undefined {
+  if (reason === ErrorReason.CREDENTIAL_INVALID && !hasKeyForm) return NO_KEY;
   return REMEDIES[reason];
 }
+
+const NO_KEY =
+  "SIGNET_KEY has not the form of a key, which begins with sgn_op_ or sgn_site_: " +
+  "was it copied as a whole?";

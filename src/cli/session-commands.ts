@@ -28,7 +28,7 @@ interface RevokeAllOptions extends SiteOptions, ConfirmOptions {}
 
 /** Adds `signet session …`. */
 export function addSessionCommands(root: Command, context: Context): void {
-  const session = root.command("session").description("lists and ends the Sessions of Users");
+  const session = root.command("session").description("Lists and ends the Sessions of Users.");
   addList(session, context);
   addRevoke(session, context);
   addRevokeAll(session, context);

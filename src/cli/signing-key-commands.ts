@@ -32,7 +32,7 @@ const SITE = ["--site <id>", "the Site; not needed with a site key"] as const;
 export function addSigningKeyCommands(root: Command, context: Context): void {
   const signingKey = root
     .command("signing-key")
-    .description("shows and rotates the keys that sign the access tokens of a Site");
+    .description("Shows and rotates the keys that sign the access tokens of a Site.");
   addList(signingKey, context);
   addRotate(signingKey, context);
 }

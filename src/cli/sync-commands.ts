@@ -7,7 +7,7 @@ import { addSyncWatch } from "./sync-watch-command.ts";
 
 /** Adds `signet sync …`. */
 export function addSyncCommands(root: Command, context: Context): void {
-  const sync = root.command("sync").description("follows a Site, and tells what follows it");
+  const sync = root.command("sync").description("Follows a Site, and tells what follows it.");
   addSyncStatus(sync, context);
   addSyncWatch(sync, context);
   addSyncMirror(sync, context);

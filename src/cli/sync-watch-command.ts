@@ -59,7 +59,7 @@ async function watch(context: Context, options: WatchOptions): Promise<void> {
     } finally {
       subscription.close();
       await reporting;
-      noteCursor(context, subscription);
+      noteCursor(context, options, subscription);
     }
   });
 }
@@ -82,6 +82,7 @@ async function reportStatus(
   }
 }
 
-function noteCursor({ terminal }: Context, { cursor }: Subscription): void {
-  if (cursor) terminal.note(`To resume: signet sync watch --cursor ${cursor}`);
+function noteCursor({ terminal }: Context, { site }: WatchOptions, { cursor }: Subscription): void {
+  const named = site === undefined ? "" : ` --site ${site}`;
+  if (cursor) terminal.note(`To resume: signet sync watch${named} --cursor ${cursor}`);
 }

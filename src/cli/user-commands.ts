@@ -14,7 +14,9 @@ import { addUserStates } from "./user-state-commands.ts";
 
 /** Adds `signet user …`. */
 export function addUserCommands(root: Command, context: Context): void {
-  const user = root.command("user").description("creates, shows, lists, changes and deletes Users");
+  const user = root
+    .command("user")
+    .description("Creates, shows, lists, changes and deletes Users.");
   addUserCreate(user, context);
   addUserInvite(user, context);
   addGet(user, context);

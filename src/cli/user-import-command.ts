@@ -103,7 +103,7 @@ async function importUsers(
     );
   } catch (error) {
     const line = report.nextLine();
-    terminal.note(`go on with --from-line ${line}: what comes before is done`);
+    if (line) terminal.note(`go on with --from-line ${line}: what comes before is done`);
     throw error;
   } finally {
     terminal.show("");
@@ -131,7 +131,7 @@ async function readFirebase({ format, firebaseConfig }: ImportCommandOptions) {
 /** Counts what became of rows, and tells of those that were refused. */
 function createReport({ terminal }: Context, { errors, json, dryRun }: ImportCommandOptions) {
   const counts = { created: 0, updated: 0, unchanged: 0, refused: 0 };
-  let nextLine = 1;
+  let nextLine: number | undefined;
   // Its records may hold password hashes.
   const file = errors === undefined ? undefined : createWriteStream(errors, { mode: 0o600 });
 
@@ -163,12 +163,16 @@ function createReport({ terminal }: Context, { errors, json, dryRun }: ImportCom
     close: async () => await closeFile(file),
     summarize(): void {
       const { created, updated, unchanged, refused } = counts;
+      if (created + updated + unchanged + refused === 0) {
+        terminal.note("no User was found: is it the right file, and the right --format?");
+      }
       const done = `${created} created, ${updated} updated, ${unchanged} unchanged`;
       const words = `${done}, ${refused} refused`;
       if (json)
         terminal.print(JSON.stringify({ ...counts, dryRun: dryRun ?? false }, undefined, 2));
       else terminal.print(dryRun ? `would be: ${words}` : words);
-      if (refused > 0) throw new CheckFailed(`${refused} rows were refused`, 1);
+      const rows = refused === 1 ? "1 row was" : `${refused} rows were`;
+      if (refused > 0) throw new CheckFailed(`${rows} refused`, 1);
     },
   };
 }

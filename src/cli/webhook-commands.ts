@@ -47,7 +47,7 @@ interface RotateOptions extends SiteOptions {
 
 /** Adds `signet webhook …`. */
 export function addWebhookCommands(root: Command, context: Context): void {
-  const webhook = root.command("webhook").description("posts the Changes of a Site to apps");
+  const webhook = root.command("webhook").description("Posts the Changes of a Site to apps.");
   addCreate(webhook, context);
   addList(webhook, context);
   addUpdate(webhook, context);

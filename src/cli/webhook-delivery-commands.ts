@@ -4,6 +4,7 @@ import {
   type WebhookDelivery,
   type WebhookDeliveryState,
   WebhookDeliveryStateSchema,
+  WebhookProblem,
 } from "../../gen/signet/v1/change_pb.ts";
 import {
   ListWebhookDeliveriesResponseSchema,
@@ -12,7 +13,7 @@ import {
 } from "../../gen/signet/v1/sync_service_pb.ts";
 import { type AnswerOptions, addCommand, printAnswer } from "./answer.ts";
 import { withClient } from "./connection.ts";
-import { type Context, UsageError } from "./context.ts";
+import { CheckFailed, type Context, UsageError } from "./context.ts";
 import { enumWords } from "./enum-words.ts";
 import { enumListOption, numberOption, present } from "./options.ts";
 import {
@@ -46,7 +47,7 @@ interface RedeliverOptions extends SiteOptions {
 /** Adds what concerns deliveries to `signet webhook …`. */
 export function addWebhookDeliveryCommands(webhook: Command, context: Context): void {
   addCommand(webhook, "test", {
-    description: "Posts a test to a webhook, once, and shows what came of it.",
+    description: "Posts a test to a webhook, once; ends with 1 where it is not accepted.",
     examples: ["signet webhook test <webhook id> --site <id>"],
   })
     .argument("<id>", "the webhook")
@@ -83,6 +84,8 @@ async function sendTest(context: Context, id: string, options: SiteOptions): Pro
   const request = { id, ...present({ siteId: options.site }) };
   const answer = await withClient(context, ({ sync }) => sync.sendTestWebhook(request));
   printAnswer(context, options, SendTestWebhookResponseSchema, answer, layOutAttempt);
+  if (answer.attempt?.problem === WebhookProblem.UNSPECIFIED) return;
+  throw new CheckFailed("the webhook has not accepted the test", 1);
 }
 
 async function listDeliveries(context: Context, webhookId: string, options: ListOptions) {

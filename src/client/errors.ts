@@ -23,8 +23,8 @@ export function retryDelayMsOf(error: unknown): number {
 }
 
 /**
- * Turns what connect-node says of a lost connection into UNAVAILABLE, and leaves every other
- * error as it is.
+ * Turns what connect-node says of a lost connection, or of one that TLS did not let come about,
+ * into UNAVAILABLE, and leaves every other error as it is.
  *
  * Depending on how the connection ended it is CANCELED, ABORTED or INTERNAL, which mean other
  * things in Signet. `cancelled` tells whether the caller has ended the call itself.
@@ -32,12 +32,26 @@ export function retryDelayMsOf(error: unknown): number {
 export function namingLostConnection(error: unknown, cancelled: boolean): unknown {
   if (cancelled || !(error instanceof ConnectError) || errorDetailOf(error)) return error;
   if (error.code === Code.Unavailable) return error;
-  if (error.code !== Code.Canceled && !CONNECTION_ERROR.test(nodeCodeOf(error))) return error;
-  const message = `the connection was lost: ${error.rawMessage}`;
+  if (error.code !== Code.Canceled && !isOfConnection(nodeCodeOf(error))) return error;
+  const cause = error.cause instanceof Error ? error.cause : error;
+  const message = `the connection was lost: ${connectionProblem(cause, error.rawMessage)}`;
   return new ConnectError(message, Code.Unavailable, error.metadata, undefined, error);
 }
 
+/** Says what keeps a connection from coming about: as `text` does, where that can be read. */
+export function connectionProblem(error: Error, text = error.message): string {
+  // OpenSSL names a line of its source then, and not what is wrong.
+  const isPlain = "code" in error && error.code === "ERR_SSL_WRONG_VERSION_NUMBER";
+  if (isPlain) return "it does not speak TLS: should the address begin with http://?";
+  return text.trim();
+}
+
 const CONNECTION_ERROR = /^(ECONN|EPIPE|EHOST|ENET|ETIMEDOUT|ERR_HTTP2_|ERR_STREAM_)/;
+const TLS_ERROR = /^(ERR_SSL_|ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
+
+function isOfConnection(nodeCode: string): boolean {
+  return CONNECTION_ERROR.test(nodeCode) || TLS_ERROR.test(nodeCode);
+}
 
 function nodeCodeOf(error: ConnectError): string {
   const { cause } = error;

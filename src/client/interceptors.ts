@@ -7,12 +7,24 @@ import { namingLostConnection, retryDelayMsOf } from "./errors.ts";
 /** Puts the credential into each call that brings none of its own; an empty key is none. */
 export function withCredential(key: string | (() => string)): Interceptor {
   return (next) => (request) => {
-    const credential = typeof key === "string" ? key : key();
+    const credential = readKey(typeof key === "string" ? key : key());
     if (credential !== "" && !request.header.has("authorization")) {
       request.header.set("authorization", `Bearer ${credential}`);
     }
     return next(request);
   };
+}
+
+/**
+ * Returns a key without the white space around it, as the line end of the file that it was in.
+ *
+ * @throws {TypeError} where it cannot stand in a header. Node would say so with the key in its
+ *   message, and messages get into logs.
+ */
+export function readKey(text: string): string {
+  const key = text.trim();
+  if (/^[\x21-\x7e]*$/.test(key)) return key;
+  throw new TypeError("the key has a character that no key has: was it copied as a whole?");
 }
 
 const ATTEMPTS_MAX = 3;

@@ -4,6 +4,7 @@ import { SiteService } from "../../gen/signet/v1/site_service_pb.ts";
 import { SyncService, type WatchRevocationsResponse } from "../../gen/signet/v1/sync_service_pb.ts";
 import { UserService } from "../../gen/signet/v1/user_service_pb.ts";
 import type { FrameReader } from "./frame-reader.ts";
+import { readKey } from "./interceptors.ts";
 import { createRevocationFollower } from "./revocation-follower.ts";
 import { openRevocationStream, type WatchRevocationsOptions } from "./revocation-stream.ts";
 import { createSiteVerifier, type SiteTokenVerifier } from "./site-verifier.ts";
@@ -20,8 +21,8 @@ export interface SignetClientOptions {
   readonly url: string;
   /**
    * A site key or an operator key; a function is asked at each call, so that a key can be
-   * replaced. A call that brings an `authorization` header of its own, such as a User's access
-   * token, is made with that.
+   * replaced. White space around it is left out. A call that brings an `authorization` header of
+   * its own, such as a User's access token, is made with that.
    */
   readonly key: string | (() => string);
   /** The Site for `subscribe` and `tokenVerifier`. Needed with an operator key only. */
@@ -81,10 +82,12 @@ export interface ClientVerifierOptions {
 /**
  * Makes a client of Signet. It connects when the first call is made.
  *
- * @throws {TypeError} where the address is no `http://` or `https://` URL.
+ * @throws {TypeError} where the address is no `http://` or `https://` URL, or the key has a
+ *   character that no key has.
  */
 export function createSignetClient(options: SignetClientOptions): SignetClient {
   const url = readUrl(options.url);
+  if (typeof options.key === "string") readKey(options.key);
   const protocol = options.protocol ?? "connect";
   const transportOptions = { url, key: options.key, protocol };
   const transport = createClientTransport(transportOptions, options.timeoutMs ?? TIMEOUT_MS);

@@ -23,8 +23,14 @@ export class InvalidTokenError extends Error {
  * have not been heard for too long. Answer 503.
  */
 export class VerifierUnavailableError extends Error {
-  constructor(options: ErrorOptions, message = "the public keys of Signet cannot be fetched") {
+  constructor(options: ErrorOptions, message = withCause(options)) {
     super(message, options);
     this.name = "VerifierUnavailableError";
   }
+}
+
+/** A wrong key or address shows nowhere else. */
+function withCause({ cause }: ErrorOptions): string {
+  const message = "the public keys of Signet cannot be fetched";
+  return cause instanceof Error ? `${message}: ${cause.message}` : message;
 }

@@ -14,7 +14,13 @@ import { insertRevocation } from "../store/revocations.ts";
 import { findSite } from "../store/sites.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
-import { checkGrant, type Grant, requireKeyNow, requireRecentAdmin } from "./key-grants.ts";
+import {
+  checkGrant,
+  type Grant,
+  requireEndToCome,
+  requireKeyNow,
+  requireRecentAdmin,
+} from "./key-grants.ts";
 import { REVOCATION_MS } from "./revocation-lifetime.ts";
 import { write } from "./write.ts";
 
@@ -35,7 +41,8 @@ export interface CreatedKey<Key> {
  * answers with the key alone.
  *
  * @throws {Failure} `site_not_found`; `id_taken`; `access_denied` where a caller would give
- *   more than it has; `recent_login_required` for an admin; `credential_invalid`.
+ *   more than it has; `recent_login_required` for an admin; `credential_invalid`;
+ *   `invalid_field` for an end that has been.
  */
 export async function createApiKey(
   deps: Deps,
@@ -60,6 +67,7 @@ export async function createApiKey(
     await requireRecentAdmin(tx, site, caller, now);
     await requireKeyNow(tx, caller);
     if (await insertApiKey(tx, key, minted.hash)) {
+      requireEndToCome(key, now);
       const act = { kind: "api_key.created", subjectId: key.id, details: { scopes: key.scopes } };
       await recordAct(tx, siteId, caller, act, now);
       return { key, secret: minted.text };

@@ -15,7 +15,8 @@ export interface Authentication {
    * Returns the caller, at once where this process knows all it takes; without a credential, an
    * anonymous one.
    *
-   * @throws {Failure} `credential_invalid`, which does not tell what is wrong with it.
+   * @throws {Failure} `credential_invalid`, which does not tell what is wrong with it, unless the
+   *   header holds none: whoever sends it sees that, too.
    */
   authenticate(authorization: string | null): Caller | Promise<Caller>;
 }
@@ -33,7 +34,7 @@ export function createAuthentication(deps: Deps, keyRing: KeyRing): Authenticati
       if (seen) return authenticateKey(deps, keyRing, seen);
       if (authorization.length > LIMITS.tokenLengthMax + 16) throw badCredential();
       const credential = BEARER.exec(authorization)?.[1];
-      if (credential === undefined) throw badCredential();
+      if (credential === undefined) throw noCredential("must be `Bearer <key or access token>`");
       if (credential.startsWith("sgn_op_")) {
         return authenticateOperator(deps, keyRing, credential);
       }
@@ -80,6 +81,11 @@ function requireLive(deps: Deps, caller: SiteKeyCaller | undefined): SiteKeyCall
 
 function isOver(expireTime: Date | undefined, { clock }: Deps): boolean {
   return expireTime !== undefined && expireTime <= clock.now();
+}
+
+/** Refuses a header that is missing, or holds no credential: the caller sees that, too. */
+export function noCredential(problem: string): Failure {
+  return new Failure("credential_invalid", { field: "authorization", problem });
 }
 
 /** Keys whose hash is remembered: the busiest backends have few. About 1 MB. */

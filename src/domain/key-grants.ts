@@ -1,5 +1,5 @@
 import type { Caller, Scope } from "../model/caller.ts";
-import { Failure } from "../model/failure.ts";
+import { Failure, invalidField } from "../model/failure.ts";
 import type { Site } from "../model/site.ts";
 import { holdApiKey } from "../store/api-keys.ts";
 import { holdOperatorKey } from "../store/operator-keys.ts";
@@ -47,6 +47,16 @@ export function grantFields(caller: Caller, wanted: readonly string[]): readonly
   if (wanted.length === 0) return own;
   if (!isWithin(wanted, own)) throw new Failure("access_denied");
   return wanted;
+}
+
+/**
+ * Refuses a new key that would never work, as where a year is mistyped. A repeat of a call may
+ * come when the key has ended since.
+ *
+ * @throws {Failure} `invalid_field`
+ */
+export function requireEndToCome({ expireTime }: Pick<Grant, "expireTime">, now: Date): void {
+  if (expireTime && expireTime <= now) throw invalidField("expire_time", "must be in the future");
 }
 
 /**

@@ -13,7 +13,7 @@ import {
 import type { CreatedKey, NewApiKey } from "./api-keys.ts";
 import { recordAct } from "./audit.ts";
 import type { Deps } from "./deps.ts";
-import { checkLifetime, requireKeyNow } from "./key-grants.ts";
+import { checkLifetime, requireEndToCome, requireKeyNow } from "./key-grants.ts";
 import { REVOCATION_MS } from "./revocation-lifetime.ts";
 import { write } from "./write.ts";
 
@@ -33,7 +33,7 @@ export function requireOperator(caller: Caller): OperatorCaller {
  * id answers with the key alone.
  *
  * @throws {Failure} `id_taken`; `access_denied` where the key would outlive the caller's own;
- *   `credential_invalid`.
+ *   `credential_invalid`; `invalid_field` for an end that has been.
  */
 export async function createOperatorKey(
   deps: Deps,
@@ -54,6 +54,7 @@ export async function createOperatorKey(
   return await write(deps, NO_SITE, async (tx) => {
     await requireKeyNow(tx, caller);
     if (await insertOperatorKey(tx, key, minted.hash)) {
+      requireEndToCome(key, now);
       await recordAct(tx, NO_SITE, caller, { kind: "api_key.created", subjectId: key.id }, now);
       return { key, secret: minted.text };
     }

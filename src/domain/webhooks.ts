@@ -144,7 +144,8 @@ export function checkUrl({ webhookPost }: WebhookDeps, caller: Caller, text: str
   const url = new URL(text);
   const isOpen = !webhookPost.isInternal(url) || caller.kind === "operator";
   if (isOpen && webhookPost.mayCall(url)) return;
-  throw invalidField("url", "must be an https address that Signet calls");
+  const own = caller.kind === "operator" ? ", or at a host of SIGNET_INTERNAL_HOSTS" : "";
+  throw invalidField("url", `must be an https:// address of the public Internet${own}`);
 }
 
 /** Locks a webhook for a caller who may change it still. @throws {Failure} */

@@ -4,7 +4,7 @@ import type { AccessRule } from "../../gen/signet/v1/access_pb.ts";
 import { SiteService } from "../../gen/signet/v1/site_service_pb.ts";
 import { UserService } from "../../gen/signet/v1/user_service_pb.ts";
 import { siteOf } from "../domain/access.ts";
-import type { Authentication } from "../domain/authentication.ts";
+import { type Authentication, noCredential } from "../domain/authentication.ts";
 import type { CallLimits } from "../domain/call-limits.ts";
 import type { KnownSites } from "../domain/known-sites.ts";
 import type { Caller, UserCaller } from "../model/caller.ts";
@@ -175,5 +175,6 @@ async function requirePublicSite(
 }
 
 function refusalOf(caller: Caller): Failure {
-  return new Failure(caller.kind === "anonymous" ? "credential_invalid" : "access_denied");
+  if (caller.kind === "anonymous") return noCredential("is missing from the headers");
+  return new Failure("access_denied");
 }

@@ -29,6 +29,7 @@ import type { OpenCalls } from "./open-calls.ts";
 import { awaitRequest } from "./request-arrival.ts";
 import { readBody } from "./request-body.ts";
 import type { NodeRequest } from "./request-target.ts";
+import type { StrictTransport } from "./strict-transport.ts";
 import { blameSenderIn } from "./unreadable-message.ts";
 import { toWebHeaders } from "./web-headers.ts";
 
@@ -66,6 +67,8 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
   const router = createConnectRouter({
     interceptors: [...options.interceptors, endWithSignal],
     acceptCompression: MESSAGE_COMPRESSIONS,
+    // A misspelt `expireTime` would make a key that never ends, a misspelt kind a webhook for all.
+    jsonOptions: { ignoreUnknownFields: false },
     readMaxBytes: limits.messageBytesMax,
     writeMaxBytes: limits.answerBytesMax,
     requestGate: (context) => {
@@ -97,7 +100,7 @@ export function createRpcHandler(options: RpcHandlerOptions): RpcHandler {
       if (isGone(response)) return;
       const answer = await handler(incoming);
       const opened = await openToPage(browsers, method, page, clientAddress, answer);
-      const header = withoutSniffing(new Headers(opened.header));
+      const header = forBrowsers(new Headers(opened.header), exchange.strictTransport);
       header.set("x-request-id", requestId); // Also where it was refused before any rule.
       await writeAnswer({ ...opened, header }, response, limits.answerStallMsMax);
       leaveUnread(request, limits.lingerMsMax);
@@ -148,9 +151,10 @@ async function universalRequest(
 const GRPC = /^application\/grpc(?![^+;])/;
 
 /** Also where a call is refused without a body, and so without a type. */
-function withoutSniffing(header: Headers): Headers {
+function forBrowsers(header: Headers, strictTransport: StrictTransport): Headers {
   if (GRPC.test(header.get("content-type") ?? "")) return header;
   for (const [name, value] of Object.entries(NO_SNIFFING)) header.set(name, value);
+  for (const [name, value] of Object.entries(strictTransport)) header.set(name, value);
   return header;
 }
 

@@ -80,8 +80,9 @@ describe("signet doctor --service", () => {
   });
 
   test("is not asked for by an app, whose variables are its own", async () => {
-    const { findings } = await examine({ DATABASE_URL: "mysql://shop" }, []);
+    const { findings, of } = await examine({ DATABASE_URL: "mysql://shop" }, []);
 
+    expect(of("signet.address")).toBeDefined();
     expect(findings.filter(({ check }) => check.startsWith("service."))).toEqual([]);
   });
 

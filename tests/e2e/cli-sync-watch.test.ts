@@ -73,6 +73,17 @@ describe("signet sync watch", () => {
     expect(program.stdout().trimEnd().split("\n")).toHaveLength(1);
   });
 
+  test("names the Site, too, where it was named, to resume with an operator key", async () => {
+    const key = { ...environment, SIGNET_KEY: service.operatorKey };
+    const program = startSignet(["sync", "watch", "--site", site.siteId], key);
+    await program.output.waitFor(/^live$/m, "it was live");
+
+    await program.stop("SIGINT");
+
+    const line = new RegExp(`^To resume: signet sync watch --site ${site.siteId} --cursor `, "m");
+    await program.output.waitFor(line, "the Site and the cursor");
+  });
+
   test("prints JSON, one object in a line, from the start on", async () => {
     const { users } = site.backend;
     const { user: before } = await users.createUser({ email: uniqueEmail() });

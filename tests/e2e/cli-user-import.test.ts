@@ -66,6 +66,30 @@ describe("signet user import", () => {
     },
   );
 
+  test("names a field that no import has", async () => {
+    const site = await createSite(running.operator);
+    const path = await write("typo.ndjson", '{"email": "ada@example.com", "emailVerifed": true}\n');
+
+    const { exitCode, stderr } = await signet("import", path, "--site", site);
+
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 1,
+      stderr: "line 1: emailVerifed is no field of an import\nsignet: 1 row was refused\n",
+    });
+  });
+
+  test("says so where a file has no Users, as one of another system", async () => {
+    const site = await createSite(running.operator);
+    const path = await write("other.json", '{"clients": []}');
+
+    const { stdout, stderr } = await signet(
+      ...["import", path, "--site", site, "--format", "keycloak"],
+    );
+
+    expect(stdout).toBe("0 created, 0 updated, 0 unchanged, 0 refused\n");
+    expect(stderr).toMatch(/^no User was found: .+\n$/);
+  });
+
   test("reads CSV, names line and field, and goes on from a line", async () => {
     const site = await createSite(running.operator);
     const path = await write(

@@ -61,6 +61,31 @@ test("signet webhook takes a webhook through its life", async () => {
   expect(webhooks).toEqual([]);
 });
 
+test("signet webhook test ends with 1 where the receiver does not answer", async () => {
+  const receiver = await startReceiver();
+  const { siteId } = await service.openSite();
+  const at = ["--site", siteId];
+  const { webhook } = await answerOf("create", receiver.url, ...at);
+  await receiver[Symbol.asyncDispose]();
+
+  const { exitCode, stdout, stderr } = await signet("test", webhook.id, ...at);
+
+  expect(stdout).toMatch(/, after \d+ ms\n$/);
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 1,
+    stderr: "signet: the webhook has not accepted the test\n",
+  });
+});
+
+test("signet webhook create says which addresses it takes", async () => {
+  const { siteId } = await service.openSite();
+
+  const { exitCode, stderr } = await signet("create", "http://10.0.0.1/hook", "--site", siteId);
+
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/^signet: <url> must be an https:\/\/ address .*SIGNET_INTERNAL_HOSTS/);
+});
+
 test("signet webhook redeliver wants one delivery or a range", async () => {
   const { siteId } = await service.openSite();
   const id = "0198f1a0-0000-7000-8000-000000000000";

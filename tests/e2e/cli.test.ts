@@ -180,8 +180,33 @@ describe("what goes wrong", () => {
 
     expect({ exitCode, stderr }).toEqual({
       exitCode: 1,
-      stderr: expect.stringMatching(/^signet: credential invalid \(CREDENTIAL_INVALID\); .+\n$/),
+      stderr: expect.stringMatching(
+        /^signet: credential invalid \(CREDENTIAL_INVALID\); SIGNET_KEY has not the form .+\n$/,
+      ),
     });
+  });
+
+  test("is an option that there is not, and the help of that very command is named", async () => {
+    const { stderr } = await signet(["key", "list", "--sites", "x"]);
+
+    expect(stderr).toMatch(/'--sites'\n.*--site.*\nFor help: signet key list --help\n$/);
+  });
+
+  test("is an address where a Signet speaks otherwise, or is not", async () => {
+    const [tls = "", path = ""] = [
+      service.url.replace("http:", "https:"),
+      `${service.url}/console`,
+    ];
+    const environment = (url: string) => ({ SIGNET_URL: url, SIGNET_KEY: service.operatorKey });
+
+    const overTls = await runSignet(["site", "list"], environment(tls));
+    const below = await runSignet(["site", "list"], environment(path));
+
+    expect(overTls.stderr).toBe(
+      `signet: no Signet answers at ${tls}: it does not speak TLS: ` +
+        "should the address begin with http://?\n",
+    );
+    expect(below.stderr).toBe(`signet: what answers at ${path} is no Signet: correct SIGNET_URL\n`);
   });
 
   test("is a missing key, and it says where to find one", async () => {

@@ -74,7 +74,6 @@ describe("a wrong credential", () => {
       service.operatorKey,
     );
     const credentials = [
-      undefined,
       "x",
       "sgn_site_x",
       `${site.key.slice(0, -2)}AA`,

@@ -50,6 +50,20 @@ describe("a site key", () => {
     });
   });
 
+  test.each([[false], [true]])("is not made to end before it begins: operator %s", async (of) => {
+    const expireTime = timestampFromDate(new Date(Date.now() - 1_000));
+    const whose = of ? { operator: true } : { siteId: site.siteId, scopes: [Scope.SYNC] };
+    const request = { id: newId(), label: "typo", ...whose };
+
+    const made = operator.sites.createApiKey({ ...request, expireTime });
+
+    expect(await refusal(made)).toMatchObject({
+      code: "InvalidArgument",
+      metadata: { field: "expire_time", problem: "must be in the future" },
+    });
+    expect((await operator.sites.createApiKey(request)).secret).not.toBe("");
+  });
+
   test("is replaced without a pause: both work until the first is revoked", async () => {
     const first = await newKey({ scopes: ADMIN_SCOPES });
     const second = await newKey({ scopes: ADMIN_SCOPES });

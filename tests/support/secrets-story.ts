@@ -123,7 +123,8 @@ async function playSecondFactor(
   await call("AuthService/CompleteMfa", { challengeToken, recoveryCode }, key);
 
   await site.backend.sites.updateSite({ mfaPolicy: 3 });
-  const bare = await people.registerOnly("a registration without a factor");
+  const registered = await people.registerOnly("a registration without a factor");
+  const bare = { email: registered.email, password: registered.password };
   const enrolment = await until(async () => {
     const answer = await call("AuthService/Login", bare, key);
     return (answer.mfaEnrollment as unknown as Record<string, string>)?.enrollmentToken;
@@ -238,11 +239,8 @@ async function playForged(
   await call("AuthService/ValidateToken", { token: forged("a forged access token", "a.b.") }, key);
   const cursor = forged("a forged cursor", "");
   await call("SyncService/ListChanges", { cursor }, key);
-  await call(
-    "AuthService/Login",
-    { email: uniqueEmail(), deviceToken: forged("a device", "") },
-    key,
-  );
+  const client = { deviceToken: forged("a device", "") };
+  await call("AuthService/Login", { email: uniqueEmail(), client }, key);
 }
 
 function tokenOf(answer: Readonly<Record<string, unknown>>): string {

@@ -5,6 +5,7 @@ import { flagOf, flagsOf } from "../../../src/cli/field-flags.ts";
 const command = new Command("try")
   .argument("<user>")
   .argument("[id]")
+  .argument("[url]")
   .option("--site <id>")
   .option("--role <name>")
   .option("--frontend-url <url>")
@@ -29,6 +30,7 @@ test.each([
   ["user_id", "<user>"],
   ["user.email", "<user>"],
   ["session_id", "<id>"],
+  ["url", "<url>"],
 ])("the field %s is given by %s", (field, flag) => {
   expect(flagOf(field, flagsOf(command))).toBe(flag);
 });

@@ -119,6 +119,18 @@ describe.each(["connect", "grpc"] as const)("a call over %s", (protocol) => {
     expect(reasonOf(error)).toBeUndefined();
   });
 
+  test("is UNAVAILABLE over https:// where no TLS is spoken, and says so", async () => {
+    await using server = await startServer(() => undefined);
+    const { auth } = openClient(server.url.replace("http:", "https:"), { protocol });
+
+    const error = await rejection(auth.login({ password: "p" }));
+
+    expect(error).toMatchObject({
+      code: Code.Unavailable,
+      rawMessage: expect.stringMatching("does not speak TLS"),
+    });
+  });
+
   test("ends with DEADLINE_EXCEEDED, and with CANCELED by the caller's signal", async () => {
     await using server = await startServer((router) => {
       router.rpc(AuthService.method.login, () => new Promise<never>(() => {}));
@@ -151,6 +163,32 @@ describe.each(["connect", "grpc"] as const)("a call over %s", (protocol) => {
 });
 
 describe("a client", () => {
+  test("leaves out white space around its key, such as the line end of a file", async () => {
+    const seen: (string | null)[] = [];
+    await using server = await startServer((router) => {
+      router.rpc(AuthService.method.logout, (_request, { requestHeader }) => {
+        seen.push(requestHeader.get("authorization"));
+        return {};
+      });
+    });
+
+    await openClient(server.url, { key: " sgn_site_test\r\n" }).auth.logout({});
+
+    expect(seen).toEqual(["Bearer sgn_site_test"]);
+  });
+
+  test("refuses a key that cannot stand in a header, without showing it", async () => {
+    const key = "sgn_site_one\nsgn_site_two";
+    const { auth } = openClient("http://127.0.0.1:1", { key: () => key });
+
+    const late = await rejection(auth.logout({}));
+
+    expect(() => openClient("http://127.0.0.1:1", { key })).toThrow(/^the key has a character/);
+    expect(String(late)).toBe(
+      "TypeError: the key has a character that no key has: was it copied as a whole?",
+    );
+  });
+
   test("frees its connections when it is closed", async () => {
     await using server = await startServer((router) => {
       router.rpc(AuthService.method.logout, () => ({}));

@@ -29,6 +29,20 @@ test("the verifier of a client asks for the issuer until it has learnt it", asyn
   expect(asked).toEqual([ID, ID]);
 });
 
+test("the verifier of a client says why it can tell nothing, as of a wrong key", async () => {
+  await using server = await startServer((router) => {
+    router.rpc(SiteService.method.getSite, () => {
+      throw refusal(Code.Unauthenticated, ErrorReason.CREDENTIAL_INVALID);
+    });
+  });
+  const client = createSignetClient({ url: server.url, key: "sgn_site_wrong" });
+  const verifier = client.tokenVerifier({ audience: "shop" });
+
+  await expect(verifier.verify("a.b.c")).rejects.toThrow(/cannot be fetched: \[unauthenticated\]/);
+
+  client.close();
+});
+
 test("the verifier of a client is not made without an audience", () => {
   const client = createSignetClient({ url: "http://127.0.0.1:1", key: "sgn_op_test" });
 
