@@ -8,7 +8,7 @@ import { until } from "./waiting.ts";
 
 /** What is done to PostgreSQL. */
 export const databaseStrikes = {
-  "PostgreSQL killed": ({ signet }) => signet.killPostgres(),
+  "PostgreSQL killed": ({ signet }, _, signal) => signet.killPostgres(signal),
   "PostgreSQL restarted": restart,
   "PostgreSQL frozen": freeze,
   "backends terminated": terminateAll,
@@ -21,10 +21,14 @@ const TERMINATIONS = 3;
 const PATIENCE_MS = 60_000;
 
 /** SIGINT asks for a fast shutdown: transactions are rolled back, and the log is written. */
-async function restart({ signet }: FaultScene): Promise<void> {
+async function restart(
+  { signet }: FaultScene,
+  _: PlannedFault,
+  signal: AbortSignal,
+): Promise<void> {
   const stopped = signet.postgresPid();
   process.kill(stopped, "SIGINT");
-  await until(() => signet.postgresPid() !== stopped, PATIENCE_MS);
+  await until(() => signet.postgresPid() !== stopped, PATIENCE_MS, signal);
 }
 
 /** Takes no more connections, answers nothing, and closes nothing: as a host that hangs. */
@@ -32,9 +36,9 @@ async function freeze({ signet }: FaultScene, { holdMs }: PlannedFault): Promise
   const postmaster = signet.postgresPid();
   process.kill(postmaster, "SIGSTOP");
   const children = await childrenOf(postmaster);
-  for (const pid of children) signal(pid, "SIGSTOP");
+  for (const pid of children) send(pid, "SIGSTOP");
   await sleep(holdMs);
-  for (const pid of children) signal(pid, "SIGCONT");
+  for (const pid of children) send(pid, "SIGCONT");
   process.kill(postmaster, "SIGCONT");
 }
 
@@ -44,7 +48,7 @@ async function childrenOf(pid: number): Promise<readonly number[]> {
   return list.split(" ").filter(Boolean).map(Number);
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
+function send(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
@@ -52,11 +56,15 @@ function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-async function terminateAll({ signet }: FaultScene, { holdMs }: PlannedFault): Promise<void> {
+async function terminateAll(
+  { signet }: FaultScene,
+  { holdMs }: PlannedFault,
+  signal: AbortSignal,
+): Promise<void> {
   for (let n = 0; n < TERMINATIONS; n += 1) {
     const ended = await terminate(signet.adminUrl);
     if (ended === 0) {
-      await signet.untilReady(); // Fails where all processes have ended.
+      await signet.untilReady(signal); // Fails where all processes have ended.
       throw new Error("there was no backend");
     }
     await sleep(holdMs / TERMINATIONS);
@@ -83,12 +91,16 @@ async function terminate(adminUrl: string): Promise<number> {
 }
 
 /** A lock on the busiest table keeps every connection of the pool waiting, until it gives up. */
-async function exhaustPool({ signet }: FaultScene, { holdMs }: PlannedFault): Promise<void> {
+async function exhaustPool(
+  { signet }: FaultScene,
+  { holdMs }: PlannedFault,
+  signal: AbortSignal,
+): Promise<void> {
   const { adminUrl } = signet;
   await withDirectClient({ url: adminUrl, name: "fault" }, async (client) => {
     await client.query("begin");
     await client.query("lock table signet.users in access exclusive mode");
-    await until(async () => (await countWaiting(adminUrl)) > 0, PATIENCE_MS);
+    await until(async () => (await countWaiting(adminUrl)) > 0, PATIENCE_MS, signal);
     await sleep(holdMs);
     await client.query("rollback");
   });
@@ -102,16 +114,20 @@ async function countWaiting(adminUrl: string): Promise<number> {
   return waiting.length;
 }
 
-async function fillDisk({ signet, disk }: FaultScene, { holdMs }: PlannedFault): Promise<void> {
+async function fillDisk(
+  { signet, disk }: FaultScene,
+  { holdMs }: PlannedFault,
+  signal: AbortSignal,
+): Promise<void> {
   if (!disk) throw new Error("the disk cannot be filled");
   await disk.fill();
   try {
-    await until(() => cannotGrow(signet.adminUrl), PATIENCE_MS);
+    await until(() => cannotGrow(signet.adminUrl), PATIENCE_MS, signal);
     await sleep(holdMs);
   } finally {
     await disk.free();
   }
-  await until(async () => !(await cannotGrow(signet.adminUrl)), PATIENCE_MS);
+  await until(async () => !(await cannotGrow(signet.adminUrl)), PATIENCE_MS, signal);
 }
 
 /** Whether a table of some pages is refused, for whatever reason. */

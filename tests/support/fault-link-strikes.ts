@@ -41,11 +41,15 @@ async function flood({ signet }: FaultScene): Promise<void> {
  * Few commits are under way when it begins, and those alone lose their answers: so it begins three
  * times. It ends before the service gives up waiting, or a commit that is made again is lost too.
  */
-async function loseCommits(scene: FaultScene, fault: PlannedFault): Promise<void> {
+async function loseCommits(
+  scene: FaultScene,
+  fault: PlannedFault,
+  signal: AbortSignal,
+): Promise<void> {
   const lose = turned("database", "answers_lost");
   const holdMs = fault.holdMs / LOSSES;
   for (let n = 0; n < LOSSES; n += 1) {
-    await lose(scene, { ...fault, holdMs });
+    await lose(scene, { ...fault, holdMs }, signal);
     await sleep(PAUSE_MS);
   }
 }

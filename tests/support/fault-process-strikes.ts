@@ -22,14 +22,20 @@ export const processStrikes = {
  * Kills the process that is about to hand a mail over, and lets the two minutes pass after which
  * its job is free again. That the mail arrives is seen at the end of the run.
  */
-async function killWorker({ signet, mailboxes, mailed }: FaultScene): Promise<void> {
+async function killWorker(
+  { signet, mailboxes, mailed }: FaultScene,
+  _: PlannedFault,
+  signal: AbortSignal,
+): Promise<void> {
   const email = uniqueEmail();
   const arrivals = mailboxes.map((mailbox, n) => mailbox.hold(email).then(() => n));
   const [baseUrl = ""] = signet.urls;
   const { auth } = clientsOf(createGrpcTransport({ baseUrl }), signet.key);
   await auth.register({ email, password: unique("correct horse") });
   mailed.push(email);
-  const late = sleep(ARRIVAL_MS_MAX).then(() => Promise.reject(new Error("no mail came")));
+  const late = sleep(ARRIVAL_MS_MAX, undefined, { signal }).then(() =>
+    Promise.reject(new Error("no mail came")),
+  );
   const holder = await Promise.race([...arrivals, late]);
   await signet.killService(holder);
   for (const mailbox of mailboxes) mailbox.release();
@@ -50,6 +56,7 @@ async function duplicateRequests({ habits }: FaultScene, { holdMs }: PlannedFaul
 async function stepClock(
   { signet, clocks }: FaultScene,
   { process, stepSeconds, holdMs }: PlannedFault,
+  signal: AbortSignal,
 ): Promise<void> {
   const url = `${signet.urls[process]}/healthz`;
   const isOffBy = async (seconds: number): Promise<boolean> => {
@@ -58,12 +65,12 @@ async function stepClock(
   };
   await clocks[process]?.step(stepSeconds);
   try {
-    await until(() => isOffBy(stepSeconds), CLOCK_MS_MAX);
+    await until(() => isOffBy(stepSeconds), CLOCK_MS_MAX, signal);
     await sleep(holdMs);
   } finally {
     await clocks[process]?.step(0);
   }
-  await until(() => isOffBy(0), CLOCK_MS_MAX);
+  await until(() => isOffBy(0), CLOCK_MS_MAX, signal);
 }
 
 /**

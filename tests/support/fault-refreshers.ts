@@ -13,7 +13,7 @@ export interface FaultRefreshers {
   lateReturns(): number;
   run(isOver: () => boolean, signal: AbortSignal): Promise<void>;
   /** Has each token presented until there is an answer, now that nothing strikes any more. */
-  settle(): Promise<void>;
+  settle(signal: AbortSignal): Promise<void>;
   /** Lists what is wrong with the tokens that are left. */
   judge(adminUrl: string): Promise<string[]>;
 }
@@ -94,10 +94,10 @@ export async function openFaultRefreshers(
     async run(isOver, signal) {
       await Promise.all(holders.map((_, n) => goOn(n, isOver, signal)));
     },
-    async settle() {
+    async settle(signal) {
       for (const [n, holder] of holders.entries()) {
         if (!holder) continue;
-        const settled = await until(() => refreshAnswered(n, holder), SETTLE_MS_MAX);
+        const settled = await until(() => refreshAnswered(n, holder), SETTLE_MS_MAX, signal);
         holders[n] = settled.holder;
       }
     },

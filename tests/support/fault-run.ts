@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { createStreamTransport } from "../../src/client/transport.ts";
 import { type Clients, clientsOf } from "./builders.ts";
+import { withDeadline } from "./calls-with-deadline.ts";
 import { createChangeGenerator } from "./change-generator.ts";
 import { recountHead } from "./change-race.ts";
 import { runAsAdmin } from "./database.ts";
@@ -67,6 +68,8 @@ export interface FaultReport {
 }
 
 const ROUND_MS_MAX = 15 * 60_000;
+/** A call without a limit of its own, such as those of somebody who signs up, ends after this. */
+const CALL_MS_MAX = 15_000;
 /** Within this time after a fault the clients have a connection to each process again. */
 const SERVED_MS_MAX = 60_000;
 const SETTLE_MS_MAX = 60_000;
@@ -91,7 +94,7 @@ export async function runFaults(
   const userIds = await createChangeGenerator(db, siteId).fill(plan.users);
   // Like the client library, it leaves a connection that has fallen silent; it repeats nothing.
   const transports = urls.map((url) => createStreamTransport({ url, key, protocol: "grpc" }));
-  const processes = transports.map((transport) => clientsOf(transport));
+  const processes = transports.map((each) => clientsOf(withDeadline(each, CALL_MS_MAX)));
   const rename = (names: ReadonlyMap<string, string>) => renameTogether(db, siteId, names);
   const isTwice = () => scene.habits.twice;
   const clients = { ...plan, log, processes, isTwice };
@@ -111,15 +114,15 @@ export async function runFaults(
       );
       const isOver = () => struck && progress() >= 1;
       await Promise.all([writers.run(isOver, running), refreshers.run(isOver, running), striking]);
-      end = await readSettledEnd(signet);
+      end = await readSettledEnd(signet, running);
     };
     return [writing(), readers.followTo(() => end, running)];
   });
   const seconds = (performance.now() - beginMs) / 1_000;
-  await refreshers.settle();
+  await refreshers.settle(signal);
   for (const transport of transports) transport.close();
   return {
-    ...(await judge(scene, { log, writers, refreshers, readers })),
+    ...(await judge(scene, { log, writers, refreshers, readers }, signal)),
     log,
     seconds,
     lateReturns: refreshers.lateReturns(),
@@ -170,22 +173,24 @@ async function strikeAll(
     const goal = changes === 0 ? 0 : (n + 0.2 + Math.random() * 0.6) / strikes.length;
     const before = log.acknowledged();
     const mayStrike = () => progress() >= goal && log.acknowledged() >= before + CHANGES_BETWEEN;
-    await until(() => signal.aborted || mayStrike(), ROUND_MS_MAX);
-    signal.throwIfAborted();
+    await until(mayStrike, ROUND_MS_MAX, signal);
     await sleep(Math.random() * 50); // Not right after a change was acknowledged.
     tell(fault);
-    await strike(scene, fault);
+    await strike(scene, fault, signal);
     const limits = { timeoutMs: plan.callMsMax };
     for (const { users } of processes) {
-      await until(() => users.countUsers({}, limits), SERVED_MS_MAX);
+      await until(() => users.countUsers({}, limits), SERVED_MS_MAX, signal);
     }
   }
 }
 
 /** What a killed process had begun may still be committed; then every row has a position. */
-async function readSettledEnd({ adminUrl, siteId }: KillableSignet): Promise<number> {
+async function readSettledEnd(
+  { adminUrl, siteId }: KillableSignet,
+  signal: AbortSignal,
+): Promise<number> {
   let before = -1;
-  return await until(async () => {
+  const readOnce = async (): Promise<number | undefined> => {
     const [row] = await runAsAdmin<{ readonly waiting: string; readonly position: string }>(
       adminUrl,
       `select (select count(*) from signet.users u
@@ -199,7 +204,8 @@ async function readSettledEnd({ adminUrl, siteId }: KillableSignet): Promise<num
     before = Number(row?.position);
     await sleep(300);
     return settled ? before : undefined;
-  }, SETTLE_MS_MAX);
+  };
+  return await until(readOnce, SETTLE_MS_MAX, signal);
 }
 
 interface Played {
@@ -213,6 +219,7 @@ interface Played {
 async function judge(
   { signet, mailboxes, mailed }: FaultScene,
   { log, writers, refreshers, readers }: Played,
+  signal: AbortSignal,
 ): Promise<Pick<FaultReport, "lost" | "faults" | "changes" | "read">> {
   const { adminUrl, siteId } = signet;
   const audit = await auditLog(adminUrl, siteId, log.entries);
@@ -220,7 +227,8 @@ async function judge(
   const read = await readers.judge(audit.end, audit.rows);
   const lost = [...audit.lost];
   const isDelivered = (to: string) => mailboxes.some(({ delivered }) => delivered.has(to));
-  await until(() => mailed.every(isDelivered), MAIL_MS_MAX).catch(() => {
+  await until(() => mailed.every(isDelivered), MAIL_MS_MAX, signal).catch(() => {
+    signal.throwIfAborted();
     lost.push(`of ${mailed.length} mails not all have been delivered`);
   });
   const faults = [

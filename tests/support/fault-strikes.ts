@@ -15,9 +15,13 @@ const STRIKES: Readonly<Record<FaultName, Strike>> = {
  *
  * @throws if it touched nothing, or a process has ended by itself.
  */
-export async function strike(scene: FaultScene, fault: PlannedFault): Promise<void> {
-  await STRIKES[fault.kind](scene, fault).catch((error: unknown) => {
+export async function strike(
+  scene: FaultScene,
+  fault: PlannedFault,
+  signal: AbortSignal,
+): Promise<void> {
+  await STRIKES[fault.kind](scene, fault, signal).catch((error: unknown) => {
     throw new Error(`${fault.kind} (process ${fault.process}): ${error}`, { cause: error });
   });
-  await scene.signet.untilReady();
+  await scene.signet.untilReady(signal);
 }

@@ -51,9 +51,9 @@ export interface KillableSignet extends AsyncDisposable {
    */
   replaceService(n: number, changed?: Partial<ServiceOptions>): Promise<number | null>;
   /** Kills PostgreSQL by SIGKILL, and waits until every process is ready again. */
-  killPostgres(): Promise<void>;
+  killPostgres(signal: AbortSignal): Promise<void>;
   /** Waits until every process is ready; fails where one has ended by itself. */
-  untilReady(): Promise<void>;
+  untilReady(signal: AbortSignal): Promise<void>;
   /** Errors that nobody expected, from the logs of all processes that there were. */
   unexpectedErrors(): readonly string[];
 }
@@ -181,8 +181,8 @@ function createControl({ postgres, places, services }: Parts) {
     return exitCode;
   }
 
-  const untilReady = async (): Promise<void> => {
-    await Promise.all(services.map(untilRecovered));
+  const untilReady = async (signal: AbortSignal): Promise<void> => {
+    await Promise.all(services.map((service) => untilRecovered(service, signal)));
   };
 
   return {
@@ -192,11 +192,11 @@ function createControl({ postgres, places, services }: Parts) {
     },
     replaceService: (n: number, changed?: Partial<ServiceOptions>) =>
       replace(n, "SIGTERM", changed),
-    async killPostgres() {
+    async killPostgres(signal: AbortSignal) {
       const killed = postgres.pid();
       process.kill(killed, "SIGKILL");
-      await until(() => postgres.pid() !== killed, RECOVERY_MS_MAX);
-      await untilReady();
+      await until(() => postgres.pid() !== killed, RECOVERY_MS_MAX, signal);
+      await untilReady(signal);
     },
     unexpectedErrors: () =>
       [...logs, ...services.map((service) => service.stderr())]
@@ -211,9 +211,12 @@ async function restart(options: ServiceOptions): Promise<TestService> {
 }
 
 /** @throws if the process has not outlived its database, or does not find it again. */
-async function untilRecovered({ url, exitCode, stderr }: TestService): Promise<void> {
+async function untilRecovered(
+  { url, exitCode, stderr }: TestService,
+  signal: AbortSignal,
+): Promise<void> {
   const isDead = () => exitCode() !== undefined;
-  await until(() => isDead() || isReady(url), RECOVERY_MS_MAX);
+  await until(() => isDead() || isReady(url), RECOVERY_MS_MAX, signal);
   if (isDead()) throw new Error(`a process ended with its database:\n${stderr().slice(-4_000)}`);
 }
 

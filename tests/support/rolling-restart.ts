@@ -38,11 +38,13 @@ export interface RollingRestartOptions {
   readonly callsBetween: number;
   /** What stands before the processes; by default what balances connections. */
   readonly balance?: (ports: readonly number[]) => Promise<Balancer>;
+  /** How long a call that ends with UNAVAILABLE is made again; by default 8 s. */
+  readonly repeatsMsMax?: number;
 }
 
 const PROCESSES = 2;
-/** A balancer may take a process for dead for 2 s, and the other one is still starting then. */
-const REPEATS_MS_MAX = 15_000;
+/** Less than the 10 s after which a process that ends would cut whoever it has sent nowhere. */
+const REPEATS_MS_MAX = 8_000;
 const PAUSE_MS = 50;
 const PATIENCE_MS = 60_000;
 const ENV = {
@@ -68,7 +70,7 @@ export async function restartRolling(options: RollingRestartOptions): Promise<Ro
   const subscribers = Array.from({ length: options.streams }, (_, n) =>
     subscribe(client, `subscriber-${n}`),
   );
-  const callers = await openCallers(balancer, site.key, options.callers);
+  const callers = await openCallers(balancer, site.key, options);
   const course = { running: true };
   const calling = callers.run(course);
   const more = async () => {
@@ -130,13 +132,17 @@ const TRANSPORTS: readonly ((balancer: Balancer) => Transport)[] = [
 ];
 
 /** Backends that call all the time, over every protocol, each with a Session to refresh. */
-async function openCallers(balancer: Balancer, key: string, count: number) {
+async function openCallers(
+  balancer: Balancer,
+  key: string,
+  { callers, repeatsMsMax = REPEATS_MS_MAX }: RollingRestartOptions,
+) {
   const failures: string[] = [];
   const counts = { calls: 0, repeats: 0, created: 0 };
 
   /** Makes a call again as long as it ends with UNAVAILABLE; undefined: it has failed. */
   async function call<T>(attempt: () => Promise<T>): Promise<T | undefined> {
-    const deadlineMs = performance.now() + REPEATS_MS_MAX;
+    const deadlineMs = performance.now() + repeatsMsMax;
     for (;;) {
       try {
         const answer = await attempt();
@@ -171,7 +177,7 @@ async function openCallers(balancer: Balancer, key: string, count: number) {
     }
   }
 
-  const all = Array.from({ length: count }, (_, n) => clientsOf(openTransport(n, balancer), key));
+  const all = Array.from({ length: callers }, (_, n) => clientsOf(openTransport(n, balancer), key));
   return {
     failures,
     calls: () => counts.calls,

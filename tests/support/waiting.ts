@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Waits until `check` gives something true, and returns it; fails after 15 s. */
+/** Waits until `check` gives something true, and returns it; fails after 15 s, or at the signal. */
 export async function until<T>(
   check: () => T | Promise<T>,
   timeoutMs = 15_000,
+  signal?: AbortSignal,
 ): Promise<NonNullable<T>> {
   const deadline = Date.now() + timeoutMs;
   let problem: unknown;
   while (Date.now() < deadline) {
+    signal?.throwIfAborted();
     try {
       const value = await check();
       if (value) return value;
