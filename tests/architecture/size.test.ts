@@ -9,6 +9,13 @@ const LINE_CHARACTERS_MAX = 100;
 const files = readSourceFiles();
 
 describe("a hand-written file", () => {
+  test("is found wherever there are some", () => {
+    const folders = new Set(files.map(({ path }) => path.split("/")[0]));
+
+    expect([...folders].toSorted()).toEqual(["bench", "examples", "scripts", "src", "tests"]);
+    expect(files.length).toBeGreaterThan(1_000);
+  });
+
   test(`has at most ${FILE_LINES_MAX} lines`, () => {
     const long = files.filter((file) => file.lines.length > FILE_LINES_MAX);
 

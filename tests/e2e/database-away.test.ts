@@ -79,7 +79,8 @@ describe("a database that is away at start", () => {
     await until(isReady, RECOVERY_MS_MAX);
 
     site = await openSite(createGrpcTransport({ baseUrl: service.url }), service.operatorKey);
-    await expect(signUp(site.backend)).resolves.toBeDefined();
+    const { email, userId } = await signUp(site.backend);
+    expect((await site.backend.users.getUser({ userId })).user).toMatchObject({ email });
   });
 });
 

@@ -2,10 +2,16 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import * as bcrypt from "bcrypt";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type AppDatabase, openAppDatabase } from "../support/app-database.ts";
-import { logIn, openSite, signUp, type TestSite, uniqueEmail } from "../support/builders.ts";
+import {
+  logIn,
+  openSite,
+  refusal,
+  signUp,
+  type TestSite,
+  uniqueEmail,
+} from "../support/builders.ts";
 import { askLink, openLinkApp } from "../support/link-app.ts";
 import { openSiteOnService, type SiteOnService } from "../support/site-on-service.ts";
-import { rejection } from "../support/waiting.ts";
 
 const PASSWORD = "four quiet otters swim";
 
@@ -130,7 +136,9 @@ describe("Users who are there already", () => {
     expect([...(await app.links()).values()]).toEqual([person.userId]);
     expect(user?.externalId).toBe("1");
     await logIn(site.backend, person.email, person.password);
-    expect(await rejection(logIn(site.backend, person.email, PASSWORD))).toBeDefined();
+    expect(await refusal(logIn(site.backend, person.email, PASSWORD))).toMatchObject({
+      reason: "LOGIN_FAILED",
+    });
   });
 
   test("get the hash of the app where they have no password", async () => {

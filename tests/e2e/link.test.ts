@@ -2,11 +2,17 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import * as bcrypt from "bcrypt";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type AppDatabase, openAppDatabase } from "../support/app-database.ts";
-import { logIn, openSite, type TestSite, unique, uniqueEmail } from "../support/builders.ts";
+import {
+  logIn,
+  openSite,
+  refusal,
+  type TestSite,
+  unique,
+  uniqueEmail,
+} from "../support/builders.ts";
 import { askLink, openLinkApp } from "../support/link-app.ts";
 import { runSignet } from "../support/programs.ts";
 import { openSiteOnService, type SiteOnService } from "../support/site-on-service.ts";
-import { rejection } from "../support/waiting.ts";
 
 const PASSWORD = "four quiet otters swim";
 
@@ -72,7 +78,9 @@ describe.each([
     await logIn(site.backend, ada, PASSWORD);
     const { user } = await site.backend.users.getUser({ userId: links.get("1") ?? "" });
     expect(user).toMatchObject({ externalId: "1", displayName: "Ada Lovelace", email: ada });
-    expect(await rejection(logIn(site.backend, eve, PASSWORD))).toBeDefined();
+    expect(await refusal(logIn(site.backend, eve, PASSWORD))).toMatchObject({
+      reason: "LOGIN_FAILED",
+    });
     expect((await app.log()).get("2")).toMatchObject({
       outcome: "created",
       old_link: null,

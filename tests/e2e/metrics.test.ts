@@ -46,6 +46,8 @@ describe("GET /metrics", () => {
   test("names everything by signet_, and explains it", async () => {
     const { types, helps } = await metrics();
 
+    expect(types.size).toBeGreaterThan(50);
+    expect([...helps.keys()].toSorted()).toEqual([...types.keys()].toSorted());
     expect([...types.keys()].filter((name) => !name.startsWith("signet_"))).toEqual([]);
     expect([...helps.values()].filter((help) => help.length < 5)).toEqual([]);
   });
@@ -226,6 +228,7 @@ describe("what is written about metrics", () => {
 
     const own = [...types.keys()].filter((name) => !/^signet_(process|nodejs)_/.test(name));
     const isShown = (name: string) => shown.some((one) => one.startsWith(name));
+    expect(own.length).toBeGreaterThan(30);
     expect(own.filter((name) => !isShown(name))).toEqual([]);
   });
 

@@ -135,8 +135,10 @@ describe("ReportMirror", () => {
       reports.map((report, n) => outcomeOf(n % 2 === 0 ? backend : there, report)),
     );
     const { mirrors } = await there.sync.listMirrors({ pageSize: 500 });
+    const refused = await refusal(backend.sync.reportMirror(mirrorReport()));
     const known = mirrorReport({ id: mirrors[0]?.id ?? "", name: "known" });
 
+    expect(refused).toMatchObject({ code: "ResourceExhausted", metadata: { limit: "100" } });
     expect(outcomes.filter((outcome) => outcome === "registered")).toHaveLength(8);
     expect(outcomes.filter((outcome) => outcome === "LIMIT_REACHED")).toHaveLength(16);
     expect(mirrors).toHaveLength(100);

@@ -31,6 +31,7 @@ describe("README.md", () => {
     const scripts = [...readme.matchAll(/npm (?:run )?([a-z:]+)/g)].map(([, name = ""]) => name);
     const known = ["ci", ...Object.keys(JSON.parse(readFileSync("package.json", "utf8")).scripts)];
 
+    expect([links.length, scripts.length].map((count) => count > 5)).toEqual([true, true]);
     expect(links.filter((path) => !existsSync(path))).toEqual([]);
     expect(scripts.filter((name) => !known.includes(name))).toEqual([]);
   });

@@ -170,17 +170,19 @@ describe.skipIf(version === undefined)("the lines of docs/operations.md", () => 
     expect(result.case).toBe("invalid");
   });
 
-  test("shut out whoever has taken an account, and a flood", async () => {
+  test("shut out who has taken an account, have mails tried anew, and end a flood", async () => {
     const person = await signUp(site.backend);
 
     await expectDone(guide.endNext({ ...values(), "user id": person.userId }));
     const checked = await guide.endNext();
+    const retried = await guide.endNext(values());
     await expectDone(guide.endNext(values()));
 
     const { user } = await site.backend.users.getUser({ userId: person.userId });
     const { site: settings } = await operator.sites.getSite({ siteId: site.siteId });
     expect(user?.state).toBe(UserState.DISABLED);
     expect(JSON.parse(checked.stdout)).toHaveProperty("findings");
+    expect(JSON.parse(retried.stdout)).toEqual({ retriedCount: 0 });
     expect(settings).toMatchObject({ publicCalls: false, selfRegistration: false });
     expect(guide.left()).toBe(0);
   });

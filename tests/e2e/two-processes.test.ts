@@ -2,7 +2,7 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Scope } from "../../gen/signet/v1/access_pb.ts";
 import { InvalidTokenReason } from "../../gen/signet/v1/auth_service_pb.ts";
-import { ChangeKind } from "../../gen/signet/v1/change_pb.ts";
+import { ChangeKind, GoodbyeReason } from "../../gen/signet/v1/change_pb.ts";
 import { WatchStart } from "../../gen/signet/v1/sync_service_pb.ts";
 import {
   type Clients,
@@ -83,7 +83,8 @@ describe("what one process does", () => {
       return error instanceof Error && refusalOf(error).reason === "CREDENTIAL_INVALID";
     }, 1_000);
 
-    expect(goodbye.cursor).toBeDefined();
+    expect(goodbye).toMatchObject({ reason: GoodbyeReason.REAUTHENTICATE });
+    expect(goodbye.cursor).not.toBe("");
   });
 
   test("reaches a stream of the other, in order", async () => {

@@ -112,18 +112,24 @@ describe("inSite", () => {
   });
 
   test("resolves a deadlock by running one of the two again", async () => {
-    await db.acrossSites(sql`insert into notes values (40, 'a'), (41, 'a')`);
+    await db.acrossSites(sql`insert into notes values (40, ''), (41, '')`);
+    const held = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
+    let attempts = 0;
     const lockBoth = (first: number, second: number) =>
       db.inSite(siteId, async (tx) => {
-        await tx.query(sql`update notes set text = 'b' where id = ${first}`);
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        attempts += 1;
+        await tx.query(sql`update notes set text = text || 'b' where id = ${first}`);
+        held[first - 40]?.resolve();
+        await Promise.all(held.map(({ promise }) => promise)); // Now each waits for the other.
         await tx.query(sql`set local lock_timeout = '5s'`);
-        await tx.query(sql`update notes set text = 'b' where id = ${second}`);
+        await tx.query(sql`update notes set text = text || 'b' where id = ${second}`);
       });
 
-    const both = Promise.all([lockBoth(40, 41), lockBoth(41, 40)]);
+    await Promise.all([lockBoth(40, 41), lockBoth(41, 40)]);
 
-    await expect(both).resolves.toBeDefined();
+    const { rows } = await db.acrossSites(sql`select text from notes where id in (40, 41)`);
+    expect(rows).toEqual([{ text: "bb" }, { text: "bb" }]);
+    expect(attempts).toBe(3);
   });
 
   test("runs again when the connection is lost before the commit", async () => {

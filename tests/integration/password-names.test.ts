@@ -58,9 +58,12 @@ describe("a registration is refused with a password", () => {
 
   test("nor for the names of a User that there is, which would tell of it", async () => {
     const { email } = newPerson();
-    await users.createUser({ email, username: unique("persephone"), displayName: "Persephone" });
+    const names = { username: unique("persephone"), displayName: "Persephone" };
+    const { user } = await users.createUser({ email, ...names });
 
-    await expect(auth.register({ email, password: "persephone-1234" })).resolves.toBeDefined();
+    const { userId } = await auth.register({ email, password: "persephone-1234" });
+
+    expect(userId).toBe(user?.id);
   });
 });
 
@@ -120,9 +123,9 @@ test("names of another Site are words like any other", async () => {
   );
   const { email } = newPerson();
 
-  await expect(
-    other.auth.register({ email, password: "Lighthouse-Tools-2026" }),
-  ).resolves.toBeDefined();
+  const { userId } = await other.auth.register({ email, password: "Lighthouse-Tools-2026" });
+
+  expect((await other.users.getUser({ userId })).user?.email).toBe(email);
 });
 
 function newPerson() {

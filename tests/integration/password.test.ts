@@ -91,8 +91,11 @@ describe("a password reset", () => {
     await backend.auth.register({ email, password: unique("a horse"), delivery: RETURN_TOKEN });
     const newPassword = unique("new horse");
 
-    await backend.auth.resetPassword({ token: await resetToken(email), newPassword });
+    const token = await resetToken(email);
+    const { userId } = await backend.auth.resetPassword({ token, newPassword });
 
+    const { user } = await backend.users.getUser({ userId });
+    expect(user).toMatchObject({ email, emailVerified: true });
     await expect(logIn(backend, email, newPassword)).resolves.toBeDefined();
   });
 

@@ -159,7 +159,7 @@ describe("UpdateSite", () => {
     expect(await siteNow()).toMatchObject({ version: 1n });
   });
 
-  test("knows the bounds of every lifetime", async () => {
+  test("keeps to the bounds of every lifetime", async () => {
     for (const [name, { min, max }] of Object.entries(LIFETIME_RANGES)) {
       const others = name === "sessionIdleSeconds" ? { sessionAbsoluteSeconds: 34_560_000 } : {};
       const idle = name === "sessionAbsoluteSeconds" ? { sessionIdleSeconds: 300 } : {};

@@ -149,11 +149,9 @@ export async function logIn(
   const { result } = await auth.login({ identifier, password });
   if (result.case !== "session") throw new Error(`the login answered with ${result.case}`);
   const { tokens, session } = result.value;
-  return {
-    sessionId: session?.id ?? "",
-    accessToken: tokens?.accessToken ?? "",
-    refreshToken: tokens?.refreshToken ?? "",
-  };
+  if (!tokens || !session) throw new Error("the login answered without a Session or its tokens");
+  const { accessToken, refreshToken } = tokens;
+  return { sessionId: session.id, accessToken, refreshToken };
 }
 
 /** Returns an address that no other test has. */

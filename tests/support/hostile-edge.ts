@@ -6,6 +6,7 @@ import type { HostileTrial, SendInput } from "./hostile-trial.ts";
 
 /** What is sent below the RPCs. */
 export const EDGES = ["endpoints", "HTTP/1.1", "HTTP/2"] as const;
+/** One of them. */
 export type Edge = (typeof EDGES)[number];
 
 /** Sends inputs to one part of the edge; the n-th of a seed is always the same. */

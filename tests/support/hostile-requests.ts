@@ -10,6 +10,7 @@ import type { KnownNames } from "./hostile-values.ts";
 
 /** Every way in which a message comes. */
 export const PROTOCOLS = ["gRPC", "gRPC-Web", "Connect JSON", "Connect binary"] as const;
+/** One of them. */
 export type Protocol = (typeof PROTOCOLS)[number];
 
 /** Whom hostile requests pretend to be. */

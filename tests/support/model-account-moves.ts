@@ -169,7 +169,7 @@ export async function resetPassword(
     () => auth.resetPassword({ token, newPassword }),
     unless(reasons, (told) => {
       voidLinks(site, user, "RESET_PASSWORD");
-      endSessions(user);
+      endSessions(site, user);
       user.guesses = 0;
       alter(site, user, { emailVerified: true, password: newPassword }, ["PASSWORD_CHANGED"]);
       expectVersion(user, told);

@@ -86,7 +86,7 @@ export async function changePassword(
     () => auth.changePassword({ currentPassword, newPassword }),
     unless(reasons, (told) => {
       user.guesses = 0;
-      endSessions(user, session);
+      endSessions(site, user, session);
       voidLinks(site, user, "RESET_PASSWORD");
       for (const earlier of session.refreshTokens) earlier.isVoid = true;
       alter(site, user, { password: newPassword }, ["PASSWORD_CHANGED"]);

@@ -229,7 +229,9 @@ function accessTokenMoves(): fc.Arbitrary<Move>[] {
       }),
     ),
     move("revokeOthers", token, (world, site, drawn) =>
-      withAccessToken(site, drawn, (session, each) => sessions.revokeOthers(world, session, each)),
+      withAccessToken(site, drawn, (session, each) =>
+        sessions.revokeOthers(world, site, session, each),
+      ),
     ),
     ...often(
       2,

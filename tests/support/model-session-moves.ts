@@ -18,6 +18,7 @@ import {
   expectVersion,
   judge,
   unless,
+  voidLinks,
   withCredential,
 } from "./model-verdict.ts";
 
@@ -159,7 +160,7 @@ export async function revokeAll(
     () => auth.revokeAllSessions({ siteId, userId: user.id }),
     unless({ USER_NOT_FOUND: user.state === "DELETED" }, (told) => {
       expect(told.endedSessions).toBe(user.sessions.filter(({ alive }) => alive).length);
-      endSessions(user);
+      endSessions(site, user);
       expectVersion(user, told);
     }),
   );
@@ -168,6 +169,7 @@ export async function revokeAll(
 /** Ends all Sessions of a User but the one that asks. */
 export async function revokeOthers(
   world: World,
+  site: ModelSite,
   session: ModelSession,
   token: AccessToken,
 ): Promise<void> {
@@ -178,6 +180,7 @@ export async function revokeOthers(
     unless({ CREDENTIAL_INVALID: !isCredential(session, token) }, (told) => {
       expect(told.endedSessions).toBe(others.filter(({ alive }) => alive).length);
       for (const other of others) other.alive = false;
+      voidLinks(site, session.user, "CONFIRM_EMAIL_CHANGE");
       expectVersion(session.user, told);
     }),
   );

@@ -94,6 +94,7 @@ export interface ModelLink {
   good: boolean;
 }
 
+/** What a link of a mail is for. */
 export type LinkPurpose =
   | "VERIFY_EMAIL"
   | "ACCEPT_INVITATION"

@@ -115,7 +115,7 @@ export async function setDisabled(
     unless(reasons, (told) => {
       if (disabled && user.state !== "DISABLED") {
         user.stateBefore = user.state;
-        endSessions(user);
+        endSessions(site, user);
         voidLinks(site, user);
         alter(site, user, { state: "DISABLED" }, ["DISABLED"]);
       } else if (!disabled && user.state === "DISABLED") {
@@ -164,7 +164,7 @@ export async function deleteUser(
     () => users.deleteUser({ siteId, userId: user.id, ...version }),
     unless(reasons, ({ user: told }) => {
       if (exists) {
-        endSessions(user);
+        endSessions(site, user);
         voidLinks(site, user);
         alter(site, user, { state: "DELETED", password: "" }, ["DELETED"]);
       }

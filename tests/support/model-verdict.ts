@@ -108,9 +108,14 @@ export function voidLinks(site: ModelSite, user: ModelUser, purpose?: ModelLink[
   }
 }
 
-/** Ends all Sessions of a User but one, and voids every access token. */
-export function endSessions(user: ModelUser, kept?: ModelUser["sessions"][number]): void {
+/** Ends all Sessions of a User but one, and voids access tokens and a change of address. */
+export function endSessions(
+  site: ModelSite,
+  user: ModelUser,
+  kept?: ModelUser["sessions"][number],
+): void {
   user.generation += 1;
+  voidLinks(site, user, "CONFIRM_EMAIL_CHANGE");
   for (const session of user.sessions) if (session !== kept) session.alive = false;
 }
 

@@ -5,7 +5,9 @@ import { connect, type Socket } from "node:net";
 
 /** Frame types and flags of RFC 9113 §6. */
 export const FRAME = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, goaway: 7 } as const;
+/** The flag of the last frame that a half of a stream has. */
 export const END_STREAM = 0x1;
+/** The flag of a header block that no further frame goes on with. */
 export const END_HEADERS = 0x4;
 
 /** Encodes one frame. */

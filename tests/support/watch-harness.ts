@@ -77,6 +77,7 @@ export async function openWatchHarness({
   const created = createWatchDeps(used as Deps, { ring, ...(bounds && { bounds }) }); // No more.
   const snapshots = createStreamSlots({
     eachMax: SNAPSHOTS_MAX,
+    siteMax: SNAPSHOTS_MAX,
     totalMax: SNAPSHOTS_MAX,
     refusal: "catch_up_busy",
     retryDelayMs: 1,
@@ -95,7 +96,7 @@ export async function openWatchHarness({
     epoch: reader.epoch,
     shared,
     streams: shared.ends.count,
-    freeSnapshots: () => countFree(() => snapshots.take("free")),
+    freeSnapshots: () => countFree(() => snapshots.take(siteId, "free")),
     open({ db, ...watch } = {}) {
       const seen = db ? { ...shared, deps: { ...shared.deps, db } } : shared;
       return openStream(seen, { ...defaultWatch(siteId, caller), ...watch });
