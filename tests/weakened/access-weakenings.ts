@@ -91,7 +91,7 @@ export const accessWeakenings: readonly Weakening[] = [
     edits: [
       {
         file: "src/client/revocation-set.ts",
-        text: "ended.set(subject.value.sessionId, untilMs);",
+        text: "ended.set(subject.value.sessionId, term);",
         replacement: "",
       },
     ],

@@ -169,15 +169,16 @@ export const faultWeakenings: readonly Weakening[] = [
       },
     ],
     noticedBy: { test: "e2e/restart.test.ts" },
-    says: /AssertionError: expected 200 to be \+0/,
+    // The client takes no checkpoint that is ahead of its own place, and so never gets there.
+    says: /not within 90000 ms: \(\) => all\.every/,
   },
   {
     name: "an attempt of a worker that was killed is never made again",
     edits: [
       {
         file: "src/store/webhook-work.ts",
-        text: "lease.endTime},",
-        replacement: '"infinity"},',
+        text: `now() + \${lease.ms} * interval '1 millisecond'`,
+        replacement: "'infinity'",
       },
     ],
     noticedBy: { test: "e2e/webhook-kills.test.ts" },

@@ -1,8 +1,6 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { parseArgs } from "node:util";
+import { runBounded } from "./bounded-run.ts";
 import { makeWeakenedCopy } from "./weakened-copy.ts";
 import type { Weakening } from "./weakening.ts";
 import { WEAKENINGS } from "./weakenings.ts";
@@ -29,9 +27,12 @@ async function main(words: readonly string[]): Promise<number> {
     for (const { name, noticedBy } of weakenings) say(`${name}: ${wordsOf(noticedBy).join(" ")}`);
     return 0;
   }
+  const interrupted = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(name, () => interrupted.abort());
   const unnoticed: string[] = [];
   for (const weakening of weakenings) {
-    const problem = await tryOut(weakening);
+    const problem = await tryOut(weakening, interrupted.signal);
+    if (interrupted.signal.aborted) return 1;
     say(`${problem ?? "noticed"}: ${weakening.name}`);
     if (problem !== undefined) unnoticed.push(weakening.name);
   }
@@ -52,24 +53,18 @@ function parseOptions(words: readonly string[]) {
 }
 
 /** Returns what is wrong with the test; undefined: it has noticed. */
-async function tryOut({ edits, noticedBy, says }: Weakening): Promise<string | undefined> {
+async function tryOut(
+  { edits, noticedBy, says }: Weakening,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   await using copy = await makeWeakenedCopy(edits);
-  const child = spawn(process.execPath, wordsOf(noticedBy), {
-    cwd: copy.folder,
-    env: { ...process.env, NO_COLOR: "1" },
-    stdio: ["ignore", "pipe", "pipe"],
-    timeout: MINUTES_MAX * 60_000,
-  });
-  const [output, errors, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, "exit"),
-  ]);
-  if (code === 0) return "NOT NOTICED";
-  if (code === null) return `NOT ENDED within ${MINUTES_MAX} minutes`;
-  if (says.test(output + errors)) return undefined;
-  process.stderr.write(output + errors);
-  return `FAILED without saying ${says}`;
+  const options = { cwd: copy.folder, msMax: MINUTES_MAX * 60_000, signal };
+  const { exitCode, cut, output } = await runBounded(wordsOf(noticedBy), options);
+  if (exitCode === 0 && !cut) return "NOT NOTICED";
+  if (says.test(output) && !cut) return undefined;
+  process.stderr.write(output);
+  // A test notices within the time that it is given: what it says when it is cut does not count.
+  return cut ? `NOT ENDED within ${MINUTES_MAX} minutes` : `FAILED without saying ${says}`;
 }
 
 function wordsOf(noticedBy: Weakening["noticedBy"]): string[] {

@@ -39,6 +39,30 @@ export const processWeakenings: readonly Weakening[] = [
     says: /wanted goodbye, got/,
   },
   {
+    name: "a used refresh token is judged by the clock of the process that is asked",
+    edits: [
+      {
+        file: "src/store/refresh-tokens.ts",
+        text: "t.use_time >= now() -",
+        replacement: `t.use_time >= \${new Date()}::timestamptz -`,
+      },
+    ],
+    noticedBy: { test: "e2e/refresh-clocks.test.ts", named: "the answer of the first was lost" },
+    says: /\[unauthenticated\] refresh token invalid/,
+  },
+  {
+    name: "an attempt at a webhook is taken for lost by the clock of another process",
+    edits: [
+      {
+        file: "src/store/webhook-work.ts",
+        text: "and (w.lease_id is null or w.next_attempt_time <= now())",
+        replacement: "",
+      },
+    ],
+    noticedBy: { test: "integration/webhook-delivery.test.ts", named: "by the database's clock" },
+    says: /expected \[ 1, 1, 1 \] to deeply equal \[ 1, \+0, 1 \]/,
+  },
+  {
     name: "a heartbeat claims to know what was not read yet",
     edits: [
       {

@@ -143,8 +143,8 @@ export const raceWeakenings: readonly Weakening[] = [
         replacement: "),",
       },
     ],
-    noticedBy: { test: "e2e/ending-races.test.ts", named: "ChangePassword has returned" },
-    says: /\[unavailable\]/,
+    noticedBy: { test: "integration/refresh-token.test.ts", named: "waits for its Session" },
+    says: /could not obtain lock on row in relation "refresh_tokens"/,
   },
   {
     name: "a refresh that has waited for the end of its Session goes through",
