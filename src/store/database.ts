@@ -227,6 +227,8 @@ function createPool(name: string, connectionString: string, max: number, log: Lo
     types: NUMBER_TYPES,
   });
   const onLost = (error: Error): void => {
+    // A database of Signet's own ends right after the pool, and may say so to what is closing.
+    if (pool.ending) return;
     log.warn({ pool: name, problem: error.message }, "database connection lost");
   };
   pool.on("error", onLost);
