@@ -6,7 +6,6 @@ import {
   fromJson,
   type Message,
   ScalarType,
-  toBinary,
 } from "@bufbuild/protobuf";
 import type { Dice } from "./hostile-dice.ts";
 import { hostileInteger, hostileNumber, hostileText, type KnownNames } from "./hostile-values.ts";
@@ -125,7 +124,7 @@ function fieldValue(dice: Dice, field: DescField, known: KnownNames, depth: numb
   const one = (): unknown => singleValue(dice, field, known, depth);
   switch (field.fieldKind) {
     case "list":
-      return dice.chance(0.05) ? manyOf(field, one()) : Array.from({ length: dice.below(4) }, one);
+      return dice.chance(0.05) ? manyOf(one()) : Array.from({ length: dice.below(4) }, one);
     case "map":
       return Object.fromEntries(
         Array.from({ length: dice.below(4) }, () => [mapKey(dice, field, known), one()]),
@@ -136,13 +135,16 @@ function fieldValue(dice: Dice, field: DescField, known: KnownNames, depth: numb
 }
 
 /** More than a list may hold, or than a message may, but no more than a client can send. */
-function manyOf(field: DescField, value: unknown): unknown[] {
-  const bytes = typeof value === "string" ? value.length : sizeOf(field, value);
-  return Array(Math.min(COPIES_MAX, Math.ceil(BYTES_MAX / (bytes + 1)))).fill(value);
+function manyOf(value: unknown): unknown[] {
+  return Array(Math.min(COPIES_MAX, Math.ceil(BYTES_MAX / (sizeOf(value) + 1)))).fill(value);
 }
 
-function sizeOf({ message }: DescField, value: unknown): number {
-  return message ? toBinary(message, value as Message).length : 0;
+/** As JSON, which is what a message becomes within attributes; in binary it is hardly larger. */
+function sizeOf(value: unknown): number {
+  const text = JSON.stringify(value, (_, part: unknown) =>
+    typeof part === "bigint" ? `${part}` : part,
+  );
+  return text === undefined ? 0 : text.length;
 }
 
 function mapKey(dice: Dice, field: DescField & { fieldKind: "map" }, known: KnownNames): string {
