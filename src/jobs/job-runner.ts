@@ -9,7 +9,7 @@ import type { Logger } from "pino";
 import type { Retention } from "../model/retention.ts";
 import type { Database } from "../store/database.ts";
 import { MAIL_TASK, type MailJob } from "../store/mail-jobs.ts";
-import { isConnectionLost } from "../store/postgres-errors.ts";
+import { isPassing } from "../store/postgres-errors.ts";
 import { ERASURE_TASK } from "../store/site-deletion.ts";
 import type { Queryable } from "../store/sql.ts";
 import { countedTasks } from "./counted-tasks.ts";
@@ -81,7 +81,7 @@ export async function startJobs(options: {
   });
   runner.promise.catch((error: unknown) => log.error({ err: error }, "job queue has stopped"));
   await addFirstJobs(runner).catch((error: unknown) => {
-    if (!isConnectionLost(error)) throw error;
+    if (!isPassing(error)) throw error;
     log.warn({ err: error }, "database is away: the first jobs come by the clock");
   });
   locks.start();
@@ -101,11 +101,11 @@ async function addFirstJobs(runner: Runner): Promise<void> {
 
 /**
  * Tells whether a rejection that nobody awaits is that of a job which has ended while the database
- * was away, and stays in the queue: graphile-worker 0.18 does not wait for what it writes then. The
- * job is run again once nobody has kept its lock for a while.
+ * was away or full, and stays in the queue: graphile-worker 0.18 does not wait for what it writes
+ * then. The job is run again once nobody has kept its lock for a while.
  */
 export function isUnwrittenEnd(error: unknown): boolean {
-  return isConnectionLost(error) && error instanceof Error && ENDING_JOB.test(error.stack ?? "");
+  return isPassing(error) && error instanceof Error && ENDING_JOB.test(error.stack ?? "");
 }
 
 interface MailRun {

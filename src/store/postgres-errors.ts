@@ -59,18 +59,22 @@ export function isStalePlan(error: unknown): boolean {
   return ["0A000", "26000", "42P05"].includes(codeOf(error) ?? "");
 }
 
+/** Tells of an error of `pg` that a later attempt may overcome. */
+export function isPassing(error: unknown): boolean {
+  const code = codeOf(error) ?? "";
+  return (
+    isConnectionLost(error) ||
+    isContention(error) ||
+    UNAVAILABLE.some((pattern) => pattern.test(code))
+  );
+}
+
 /**
  * Translates an error of `pg`: whatever a later attempt may overcome becomes the Failure
  * `unavailable`; everything else, a Failure among it, is returned as it is.
  */
 export function toStoreError(error: unknown): unknown {
-  if (error instanceof Failure) return error;
-  const code = codeOf(error) ?? "";
-  const passing =
-    isConnectionLost(error) ||
-    isContention(error) ||
-    UNAVAILABLE.some((pattern) => pattern.test(code));
-  if (!passing) return error;
+  if (error instanceof Failure || !isPassing(error)) return error;
   return new Failure(
     "unavailable",
     {},
