@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { isUnwrittenEnd } from "../../../src/jobs/job-runner.ts";
 
 const AT_ITS_END =
-  "at async batchCompleteJobs (file:///signet/node_modules/graphile-worker/dist/sql/completeJobs.js:34:9)";
+  "at async completeJobs (file:///a/node_modules/graphile-worker/dist/sql/completeJobs.js:1:1)";
 
 function databaseError(code: string, stack: string): Error {
   const error = new pg.DatabaseError("refused", 0, "error");
