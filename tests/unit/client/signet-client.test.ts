@@ -31,15 +31,20 @@ async function rejection(call: Promise<unknown>): Promise<unknown> {
   );
 }
 
+/** Routes of a server that answers Logout, and notes with what it was called. */
+function notingCredentials(seen: (string | null)[]) {
+  return (router: ConnectRouter): void => {
+    router.rpc(AuthService.method.logout, (_request, { requestHeader }) => {
+      seen.push(requestHeader.get("authorization"));
+      return {};
+    });
+  };
+}
+
 describe.each(["connect", "grpc"] as const)("a call over %s", (protocol) => {
   test("carries the key, asked for anew at each call, unless it brings a credential", async () => {
     const seen: (string | null)[] = [];
-    await using server = await startServer((router) => {
-      router.rpc(AuthService.method.logout, (_request, { requestHeader }) => {
-        seen.push(requestHeader.get("authorization"));
-        return {};
-      });
-    });
+    await using server = await startServer(notingCredentials(seen));
     let number = 0;
     const { auth } = openClient(server.url, { protocol, key: () => `key-${++number}` });
 
@@ -165,12 +170,7 @@ describe.each(["connect", "grpc"] as const)("a call over %s", (protocol) => {
 describe("a client", () => {
   test("leaves out white space around its key, such as the line end of a file", async () => {
     const seen: (string | null)[] = [];
-    await using server = await startServer((router) => {
-      router.rpc(AuthService.method.logout, (_request, { requestHeader }) => {
-        seen.push(requestHeader.get("authorization"));
-        return {};
-      });
-    });
+    await using server = await startServer(notingCredentials(seen));
 
     await openClient(server.url, { key: " sgn_site_test\r\n" }).auth.logout({});
 
